@@ -1,0 +1,18 @@
+# Compiler options of every target: warnings are errors, sanitizers are one switch.
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Werror)
+include_directories(${CMAKE_SOURCE_DIR})
+
+if(LLMKUBE_ROUTER_SANITIZE)
+  add_compile_options(-fsanitize=${LLMKUBE_ROUTER_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g1)
+  add_link_options(-fsanitize=${LLMKUBE_ROUTER_SANITIZE})
+  # GCC 12 reports maybe-uninitialized in the standard library once sanitizers change its inlining.
+  add_compile_options(-Wno-maybe-uninitialized)
+elseif(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+  # Its aligned 16-byte loads read past the end of a string, which is harmless but is what ASan reports.
+  add_compile_definitions(RAPIDJSON_SSE2)
+endif()

@@ -1,0 +1,21 @@
+# add_room(NAME sources... [KNOWS libraries...]) — the static library of one room.
+function(add_room name)
+  cmake_parse_arguments(ROOM "" "" "KNOWS" ${ARGN})
+  add_library(${name} STATIC ${ROOM_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PUBLIC ${ROOM_KNOWS})
+endfunction()
+
+# add_room_test(NAME sources... [KNOWS libraries...]) — one Catch2 program and one ctest entry for a room.
+function(add_room_test name)
+  cmake_parse_arguments(ROOM "" "" "KNOWS" ${ARGN})
+  add_executable(${name}_test ${ROOM_UNPARSED_ARGUMENTS} ${CMAKE_SOURCE_DIR}/test/main.cpp)
+  target_link_libraries(${name}_test PRIVATE ${ROOM_KNOWS} Catch2::Catch2)
+  if(Catch2_VERSION VERSION_GREATER_EQUAL 3)
+    target_compile_definitions(${name}_test PRIVATE CATCH2_VERSION=3)
+  else()
+    target_compile_definitions(${name}_test PRIVATE CATCH2_VERSION=2)
+  endif()
+  target_compile_definitions(${name}_test PRIVATE TEST_DATA_DIR="${CMAKE_SOURCE_DIR}/test" SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_test(NAME ${name} COMMAND ${name}_test)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+endfunction()

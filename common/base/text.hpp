@@ -1,0 +1,28 @@
+#pragma once
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace base {
+
+/// The words of `parts` with `separator` between them.
+[[nodiscard]] std::string join(const std::vector<std::string>& parts, std::string_view separator);
+
+/// Without blanks, tabs and line ends on either side.
+[[nodiscard]] std::string_view trim(std::string_view text);
+
+/// Valid UTF-8: each byte that is not part of a well-formed sequence becomes U+FFFD.
+[[nodiscard]] std::string to_utf8(std::string_view text);
+
+/// At most `max_bytes` long, cut before a character and ended with "..." when something is lost.
+[[nodiscard]] std::string shorten(std::string_view text, std::size_t max_bytes);
+
+/// Levenshtein distance: how many letters to insert, drop or change.
+[[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
+
+/// The candidate that is nearest to `word`, for "did you mean": empty when none is within a third of its length
+/// (at least 2 edits).
+[[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string_view>& candidates);
+
+}  // namespace base

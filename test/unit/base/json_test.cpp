@@ -1,0 +1,39 @@
+#include "common/base/json.hpp"
+
+#include "test/catch.hpp"
+
+TEST_CASE("checked accessors give nothing for another type") {
+  const auto document = base::parse_json(R"({"a":{"b":"text"},"n":7,"list":[1],"big":1e300})", "test");
+  REQUIRE(document);
+  CHECK(base::string_at(*document, {"a", "b"}) == "text");
+  CHECK(base::string_at(*document, {"n", "b"}).empty());
+  CHECK(base::string_at(*document, {"list"}).empty());
+  CHECK(base::int_at(*document, {"n"}) == 7);
+  CHECK(base::int_at(*document, {"big"}, -1) == -1);
+  CHECK(base::find(*base::find(*document, "list"), "a") == nullptr);
+}
+
+TEST_CASE("200,000 brackets are refused before they are parsed") {
+  const std::string text(200'000, '[');
+  const auto document = base::parse_json(text, "body");
+  REQUIRE_FALSE(document);
+  CHECK(document.error().to_string() == "body: JSON nested deeper than 512");
+}
+
+TEST_CASE("brackets inside a string do not count as nesting") {
+  CHECK(base::parse_json('"' + std::string(2000, '[') + '"', "body"));
+  CHECK(base::parse_json(R"(["\"[", 1])", "body"));
+}
+
+TEST_CASE("a parse error names its place") {
+  const auto document = base::parse_json(R"({"a": tru})", "review");
+  REQUIRE_FALSE(document);
+  CHECK_THAT(document.error().to_string(), ContainsSubstring("review: not JSON") && ContainsSubstring("at byte"));
+  CHECK_FALSE(base::parse_json("{} {}", "review"));
+  CHECK_FALSE(base::parse_json("\"\xff\"", "review"));
+}
+
+TEST_CASE("quoting gives valid JSON for any bytes") {
+  CHECK(base::quote_json("a\"b\n") == R"("a\"b\n")");
+  CHECK(base::quote_json("\xff") == "\"\xEF\xBF\xBD\"");
+}
