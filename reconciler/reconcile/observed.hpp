@@ -1,0 +1,227 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.hpp"
+#include "common/base/json.hpp"
+
+namespace api {
+struct InferenceService;
+struct Model;
+}  // namespace api
+
+/// What the reconciler knows of the cluster, as small typed views: a decoder reads what decisions need and the body is
+/// dropped. Decoders take any JSON; what is missing or of another type is empty.
+namespace reconciler {
+
+/// The part of `metadata` that decisions need.
+struct ObjectMeta {
+  std::string name;
+  std::string namespace_;
+  std::string uid;
+  std::string resource_version;
+  std::int64_t generation = 0;
+  /// It has a deletionTimestamp.
+  bool deleting = false;
+  /// UID of the owner that is its controller, or of the only owner; empty when it has none.
+  std::string owner_uid;
+};
+
+/// An InferenceService: the typed view, what the rules say of it, and the status as it stands.
+struct ServiceObject {
+  std::shared_ptr<const api::InferenceService> view;
+  ObjectMeta meta;
+  /// Every mistake of the object, one line each as admission would say it; empty: valid.
+  std::string mistakes;
+  /// `status` as compact JSON text; "{}" when there is none.
+  std::string status = "{}";
+};
+
+/// A Model, likewise.
+struct ModelObject {
+  std::shared_ptr<const api::Model> view;
+  ObjectMeta meta;
+  std::string mistakes;
+  std::string status = "{}";
+};
+
+/// `waiting` or `terminated` of one container, or of its last run.
+struct ContainerState {
+  /// CamelCase reason: ImagePullBackOff, CrashLoopBackOff, OOMKilled, Error, Completed.
+  std::string reason;
+  std::string message;
+  std::int64_t exit_code = 0;
+};
+
+struct ContainerView {
+  std::string name;
+  bool ready = false;
+  bool running = false;
+  std::int64_t restarts = 0;
+  std::optional<ContainerState> waiting;
+  std::optional<ContainerState> terminated;
+  std::optional<ContainerState> last_terminated;
+};
+
+/// A Pod of a service, or of a fetch Job.
+struct PodView {
+  ObjectMeta meta;
+  /// Label inference.llmkube.dev/service; empty for fetch Pods.
+  std::string service;
+  /// Label inference.llmkube.dev/model; empty for a service's Pods.
+  std::string model;
+  std::string phase;
+  std::string ip;
+  std::string node;
+  bool ready = false;
+  /// Reason and message of condition PodScheduled while it is False.
+  std::optional<ContainerState> unschedulable;
+  /// Init containers first.
+  std::vector<ContainerView> containers;
+  /// Annotation inference.llmkube.dev/preset-hash.
+  std::string preset_hash;
+};
+
+struct JobView {
+  ObjectMeta meta;
+  std::string model;
+  /// Annotation inference.llmkube.dev/fetched: what model-fetch said last, as JSON text.
+  std::string fetched;
+  bool complete = false;
+  /// Condition Failed with its reason; `failed_at` is its lastTransitionTime.
+  std::optional<ContainerState> failed;
+  std::optional<base::WallTime> failed_at;
+  std::int64_t active = 0;
+};
+
+struct DeploymentView {
+  ObjectMeta meta;
+  std::int64_t observed_generation = 0;
+  /// spec.replicas
+  std::int64_t wanted = 0;
+  /// status.replicas, .updatedReplicas, .readyReplicas, .availableReplicas
+  std::int64_t replicas = 0;
+  std::int64_t updated = 0;
+  std::int64_t ready = 0;
+  std::int64_t available = 0;
+  /// Condition ReplicaFailure while True (quota, a denial), or Progressing while False (deadline).
+  std::optional<ContainerState> failure;
+  /// Someone else sets spec.replicas through the scale subresource: an autoscaler at work.
+  bool scaled = false;
+};
+
+struct ClaimView {
+  ObjectMeta meta;
+  std::string phase;
+  std::string storage_class;
+  std::vector<std::string> access_modes;
+  /// Owner label: true when it has app.kubernetes.io/component: model-cache.
+  bool cache = false;
+};
+
+/// Service, ConfigMap or HorizontalPodAutoscaler: that it is there, and whose it is.
+struct ChildView {
+  ObjectMeta meta;
+  /// Label inference.llmkube.dev/service.
+  std::string service;
+  /// Of the ConfigMap: first 16 hex of sha256 of models.ini, as the agent reports it.
+  std::string preset_hash;
+  /// Of the ConfigMap: the file that models.ini names for each model.
+  std::map<std::string, std::string, std::less<>> preset_files;
+};
+
+/// One model in an agent's /state.
+struct AgentModel {
+  std::string name;
+  std::vector<std::string> aliases;
+  /// unloaded, loading, loaded, sleeping, failed
+  std::string state;
+  std::string failure;
+};
+
+/// GET /state of the agent in one Pod.
+struct AgentSample {
+  std::string pod;
+  /// Why there is no answer; empty when there is one.
+  std::string error;
+  std::string preset_hash;
+  bool ready = false;
+  std::string reload_error;
+  std::vector<AgentModel> models;
+};
+
+/// GET /progress of one fetch Pod.
+struct FetchProgress {
+  std::int64_t bytes_done = 0;
+  std::optional<std::int64_t> bytes_total;
+};
+
+/// A child that the API server refused at the last apply.
+struct ApplyProblem {
+  /// Kind and name of the child.
+  std::string kind;
+  std::string name;
+  /// Kubernetes' reason: Conflict, Forbidden, Invalid, ...
+  std::string reason;
+  std::string message;
+  /// Of a conflict: who holds the field.
+  std::string manager;
+};
+
+/// Everything that the decision about one InferenceService rests on.
+struct Observed {
+  ServiceObject service;
+  /// Those of `models_of` that exist, by name.
+  std::map<std::string, ModelObject, std::less<>> models;
+  std::optional<DeploymentView> deployment;
+  std::optional<ChildView> network_service;
+  std::optional<ChildView> config_map;
+  std::optional<ChildView> autoscaler;
+  /// Pods with this service's label.
+  std::vector<PodView> pods;
+  /// Jobs of its Models, and their Pods.
+  std::vector<JobView> jobs;
+  std::vector<PodView> fetch_pods;
+  /// Those of `claims_of` that exist, by name.
+  std::map<std::string, ClaimView, std::less<>> claims;
+  /// The latest sample of each Pod that was asked.
+  std::vector<AgentSample> agents;
+  /// By name of the fetch Pod.
+  std::map<std::string, FetchProgress, std::less<>> progress;
+  std::vector<ApplyProblem> problems;
+  /// Names of the cluster's PriorityClasses; null: not known, then only a class named by the user is passed on.
+  std::shared_ptr<const std::set<std::string>> priority_classes;
+};
+
+/// Everything that the decision about one Model rests on.
+struct ObservedModel {
+  ModelObject model;
+  /// Its Jobs and their Pods.
+  std::vector<JobView> jobs;
+  std::vector<PodView> fetch_pods;
+  /// The services that name it (ours only).
+  std::vector<ServiceObject> services;
+  /// Claims of those services, by name.
+  std::map<std::string, ClaimView, std::less<>> claims;
+  std::map<std::string, FetchProgress, std::less<>> progress;
+};
+
+[[nodiscard]] ServiceObject decode_service(const base::JsonValue& object);
+[[nodiscard]] ModelObject decode_model(const base::JsonValue& object);
+[[nodiscard]] PodView decode_pod(const base::JsonValue& object);
+[[nodiscard]] JobView decode_job(const base::JsonValue& object);
+[[nodiscard]] DeploymentView decode_deployment(const base::JsonValue& object);
+[[nodiscard]] ClaimView decode_claim(const base::JsonValue& object);
+/// A Service, a ConfigMap or a HorizontalPodAutoscaler.
+[[nodiscard]] ChildView decode_child(const base::JsonValue& object);
+/// The body of a 200 from an agent's /state.
+[[nodiscard]] AgentSample decode_agent_state(std::string pod, const base::JsonValue& body);
+/// The body of a 200 from a fetch Pod's /progress.
+[[nodiscard]] FetchProgress decode_progress(const base::JsonValue& body);
+
+}  // namespace reconciler

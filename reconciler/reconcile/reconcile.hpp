@@ -1,0 +1,97 @@
+#pragma once
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/clock.hpp"
+#include "reconciler/reconcile/observed.hpp"
+#include "reconciler/reconcile/settings.hpp"
+
+/// The decision: what the cluster should look like, from what it looks like. Pure: the same arguments give the same
+/// bytes, and nothing here opens a socket, reads a clock or remembers a call.
+namespace reconciler {
+
+/// The kinds that we make, delete or patch.
+enum class Kind { claim, job, config_map, deployment, service, autoscaler, pod };
+
+/// How the API server spells a kind.
+struct KindInfo {
+  Kind kind;
+  std::string_view api_version;  ///< "apps/v1"
+  std::string_view name;         ///< "Deployment"
+  std::string_view plural;       ///< "deployments"
+};
+[[nodiscard]] const KindInfo& info(Kind kind);
+
+/// A child as it should be: the body of a server-side apply.
+struct DesiredObject {
+  Kind kind;
+  std::string name;
+  /// apiVersion, kind, metadata and all fields that are ours, as compact JSON with sorted keys.
+  std::string body;
+  /// Made once and never changed: claims and Jobs. It stands in a decision only while the object is not there.
+  bool create_only = false;
+};
+
+/// An object to delete, with the precondition that it is still the one that was seen.
+struct Deletion {
+  Kind kind;
+  std::string name;
+  std::string uid;
+};
+
+/// One annotation to set by a merge patch of `metadata.annotations`.
+struct AnnotationPatch {
+  Kind kind;  ///< pod or job
+  std::string name;
+  std::string key;
+  std::string value;
+};
+
+/// An Event to record once the status is written; only transitions make one.
+struct Event {
+  bool warning = false;
+  std::string reason;
+  std::string message;
+};
+
+/// What to do about one object, in this order: apply `desired` as listed, delete, patch, write the status, record the
+/// events. When the status write fails the events are dropped: the next pass sees the same transition again.
+struct Decision {
+  std::vector<DesiredObject> desired;
+  std::vector<Deletion> deletions;
+  std::vector<AnnotationPatch> annotations;
+  /// Body of a server-side apply to the status subresource (apiVersion, kind, metadata, status); nothing when the
+  /// status says it already.
+  std::optional<std::string> status;
+  std::vector<Event> events;
+  /// Look again after this time even if nothing changes.
+  std::optional<std::chrono::milliseconds> requeue_after;
+  /// Ask the agents of these Pods for /state (port 8081) and these fetch Pods for /progress (port 8081), and decide
+  /// again with the samples: at once the first time, every 2 s while something is on the way, else every 10 s.
+  std::vector<std::string> sample_agents;
+  std::vector<std::string> sample_progress;
+};
+
+/// Field manager of children, and of statuses.
+inline constexpr std::string_view kFieldManager = "llmkube-reconciler";
+inline constexpr std::string_view kStatusFieldManager = "llmkube-reconciler-status";
+
+/// Whether this service is one of ours to serve: its runtime is among the settings'.
+[[nodiscard]] bool is_ours(const Settings& settings, const api::InferenceService& service);
+/// The Models that it names (models, modelRef, draftModelRef), each once: an event of one concerns the service.
+[[nodiscard]] std::vector<std::string> models_of(const api::InferenceService& service);
+/// The claims that it needs: the cache's, and those that its pvc:// Models name. `models` may lack some.
+[[nodiscard]] std::vector<std::string> claims_of(const Settings& settings, const api::InferenceService& service,
+                                                 const std::map<std::string, ModelObject, std::less<>>& models);
+
+/// Decides about one InferenceService of ours. An object that is being deleted gets an empty decision.
+[[nodiscard]] Decision reconcile(const Settings& settings, const Observed& observed, base::WallTime now);
+
+/// Decides about one Model: keeps its Jobs in order (records results, removes what nobody wants, retries failures after
+/// ten minutes) and, where Models are ours, writes its status.
+[[nodiscard]] Decision reconcile_model(const Settings& settings, const ObservedModel& observed, base::WallTime now);
+
+}  // namespace reconciler

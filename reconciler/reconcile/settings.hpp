@@ -1,0 +1,41 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace reconciler {
+
+/// Where the files of Models are kept when a service does not say it.
+enum class CacheMode {
+  shared,       ///< one claim `llmkube-model-cache` per namespace, owned by nobody
+  per_service,  ///< one claim `<isvc>-model-cache` per service, gone with it
+};
+
+/// What the admin chose once for all services: the reconciler's flags.
+struct Settings {
+  /// Image of our own programs, for Jobs and agents.
+  std::string image;
+  std::string image_pull_policy = "IfNotPresent";
+  /// llama-server's image by accelerator: cpu, cuda, vulkan, rocm.
+  std::map<std::string, std::string, std::less<>> runtime_images;
+  std::string model_cache_size = "100Gi";
+  /// Empty: the cluster's default class.
+  std::string model_cache_storage_class;
+  std::string model_cache_access_mode = "ReadWriteOnce";
+  CacheMode model_cache_mode = CacheMode::shared;
+  /// Group of the files on a cache volume; LLMKube's default is the same, so a volume that it filled is readable.
+  std::int64_t default_fs_group = 102;
+  std::string cluster_domain = "cluster.local";
+  /// ConfigMap (key ca.crt) with CA certificates that fetch Jobs trust as well; empty: none.
+  std::string ca_configmap;
+  /// The runtimes that are ours. Without `llamacpp` another operator owns Models, and their status is read-only to us.
+  std::vector<std::string> runtimes = {"llamacpp-router", "llamacpp"};
+  /// Requests pass through the agent's gate where the service's scheduling policy is Fair.
+  bool gate = false;
+
+  /// Models are ours too: no other operator serves single models.
+  [[nodiscard]] bool alone() const;
+};
+
+}  // namespace reconciler
