@@ -1,0 +1,267 @@
+#include "common/net/api_client.hpp"
+
+#include <charconv>
+#include <mutex>
+#include <utility>
+
+#include "common/base/file.hpp"
+#include "common/base/text.hpp"
+
+namespace net {
+namespace {
+
+std::optional<std::chrono::seconds> read_retry_after(const HttpResponse& response) {
+  const auto text = response.header("Retry-After");
+  if (!text) return std::nullopt;
+  int seconds = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), seconds);
+  if (error != std::errc{} || end != text->data() + text->size() || seconds < 0) return std::nullopt;
+  return std::chrono::seconds(seconds);
+}
+
+/// Query parameters in the order given; empty values are left out.
+class Query {
+ public:
+  Query& add(std::string_view key, std::string_view value) {
+    if (value.empty()) return *this;
+    text_ += text_.empty() ? '?' : '&';
+    text_.append(key) += '=';
+    text_ += percent_encode(value);
+    return *this;
+  }
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+/// One line of a watch: {"type": ..., "object": ...}. False when the watch must end.
+bool take_event(std::string_view line, const ApiClient::EventReceiver& on_event, WatchEnd& end) {
+  auto parsed = base::parse_json(line, "watch event");
+  if (!parsed) {
+    end = {WatchEnd::Kind::failed, parsed.error().to_string(), {}};
+    return false;
+  }
+  const std::string type = base::string_at(*parsed, {"type"});
+  const base::JsonValue* object = base::find(*parsed, "object");
+  if (type == "ERROR" || object == nullptr) {
+    const bool expired = object != nullptr && (base::int_at(*object, {"code"}) == 410);
+    end.kind = expired ? WatchEnd::Kind::expired : WatchEnd::Kind::failed;
+    end.message = object == nullptr ? "an event without an object" : base::string_at(*object, {"message"});
+    return false;
+  }
+  on_event(type, *object);
+  return true;
+}
+
+}  // namespace
+
+ApiStatus read_status(const ApiResponse& response) {
+  ApiStatus status;
+  status.code = response.status;
+  if (const auto body = base::parse_json(response.body, "Status");
+      body && base::string_at(*body, {"kind"}) == "Status") {
+    status.reason = base::string_at(*body, {"reason"});
+    status.message = base::string_at(*body, {"message"});
+    const auto* causes = base::find_path(*body, {"details", "causes"});
+    if (causes != nullptr && causes->IsArray()) {
+      for (const auto& cause : causes->GetArray()) {
+        status.causes.push_back({base::string_at(cause, {"reason"}), base::string_at(cause, {"message"}),
+                                 base::string_at(cause, {"field"})});
+      }
+    }
+  }
+  if (status.message.empty()) status.message = base::shorten(base::to_utf8(base::trim(response.body)), 300);
+  if (status.message.empty()) status.message = "status " + std::to_string(response.status);
+  return status;
+}
+
+base::Error to_error(const ApiResponse& response, std::string_view where) {
+  const auto status = read_status(response);
+  const std::string word = status.reason.empty() ? "HTTP" : status.reason;
+  return {word + " (" + std::to_string(status.code) + "): " + status.message, std::string(where), {}};
+}
+
+/// What is read from files, as it was when they were last looked at.
+struct ApiClient::State {
+  struct Watched {
+    std::string path;
+    std::optional<base::FileStamp> stamp;
+    std::string content;
+
+    /// True when the file is another one than before and could be read.
+    bool refresh() {
+      if (path.empty()) return false;
+      const auto now = base::stamp_file(path);
+      if (!now || now == stamp) return false;
+      auto text = base::read_file(path);
+      if (!text) return false;
+      stamp = now;
+      content = std::move(*text);
+      return true;
+    }
+  };
+
+  explicit State(ApiConfig from)
+      : config(std::move(from)),
+        authority{config.ca_file, {}, config.ca_pem},
+        certificate{config.certificate_file, {}, config.certificate_pem},
+        key{config.key_file, {}, config.key_pem},
+        token{config.token_file, {}, config.token} {}
+
+  const ApiConfig config;
+  std::mutex mutex;  // guards all below
+  Watched authority, certificate, key, token;
+  std::shared_ptr<HttpClient> client;
+};
+
+base::Result<std::unique_ptr<ApiClient>> ApiClient::make(ApiConfig config, Observer observer) {
+  std::unique_ptr<ApiClient> client(new ApiClient(std::move(config), std::move(observer)));
+  if (auto ready = client->client(); !ready) return std::unexpected(ready.error());
+  return client;
+}
+
+ApiClient::ApiClient(ApiConfig config, Observer observer)
+    : state_(std::make_unique<State>(std::move(config))), observer_(std::move(observer)) {}
+
+ApiClient::~ApiClient() = default;
+
+base::Result<std::shared_ptr<HttpClient>> ApiClient::client() {
+  State& state = *state_;
+  const std::lock_guard lock(state.mutex);
+  bool changed = state.client == nullptr;
+  changed |= state.authority.refresh();
+  changed |= state.certificate.refresh();
+  changed |= state.key.refresh();
+  if (!changed) return state.client;
+  HttpClientOptions options;
+  options.url = state.config.server;
+  options.tls =
+      ClientTls{state.authority.content, state.certificate.content, state.key.content, state.config.server_name};
+  auto made = HttpClient::make(std::move(options));
+  if (made) {
+    state.client = std::move(*made);
+  } else if (state.client == nullptr) {
+    return std::unexpected(made.error());
+  }
+  return state.client;  // files in the middle of a rotation do not replace a client that works
+}
+
+void ApiClient::authorize(HttpRequest& request) {
+  State& state = *state_;
+  const std::lock_guard lock(state.mutex);
+  state.token.refresh();
+  const auto token = base::trim(state.token.content);
+  if (!token.empty()) request.headers.push_back({"Authorization", "Bearer " + std::string(token)});
+  request.headers.push_back({"Accept", "application/json"});
+}
+
+base::Result<ApiResponse> ApiClient::call(std::string_view verb, HttpRequest request) {
+  auto http = client();
+  if (!http) return std::unexpected(http.error());
+  authorize(request);
+  auto response = (*http)->send(request, &cancellation_);
+  if (observer_) observer_(verb, response ? response->status : 0);
+  if (!response) return std::unexpected(response.error());
+  return ApiResponse{response->status, std::move(response->body), read_retry_after(*response)};
+}
+
+base::Result<ApiResponse> ApiClient::get(const std::string& path) { return call("get", {.target = path}); }
+
+base::Result<ApiResponse> ApiClient::create(const std::string& path, std::string body) {
+  return call("create",
+              {.method = "POST", .target = path, .body = std::move(body), .content_type = "application/json"});
+}
+
+base::Result<ApiResponse> ApiClient::replace(const std::string& path, std::string body) {
+  return call("update", {.method = "PUT", .target = path, .body = std::move(body), .content_type = "application/json"});
+}
+
+base::Result<ApiResponse> ApiClient::apply(const std::string& path, std::string body, std::string_view manager,
+                                           bool force) {
+  const auto query = Query{}.add("fieldManager", manager).add("force", force ? "true" : "").text();
+  return call("patch", {.method = "PATCH",
+                        .target = path + query,
+                        .body = std::move(body),
+                        .content_type = "application/apply-patch+yaml",
+                        .repeatable = true});
+}
+
+base::Result<ApiResponse> ApiClient::merge_patch(const std::string& path, std::string body, std::string_view manager) {
+  return call("patch", {.method = "PATCH",
+                        .target = path + Query{}.add("fieldManager", manager).text(),
+                        .body = std::move(body),
+                        .content_type = "application/merge-patch+json",
+                        .repeatable = true});
+}
+
+base::Result<ApiResponse> ApiClient::json_patch(const std::string& path, std::string body, std::string_view manager) {
+  return call("patch", {.method = "PATCH",
+                        .target = path + Query{}.add("fieldManager", manager).text(),
+                        .body = std::move(body),
+                        .content_type = "application/json-patch+json"});
+}
+
+base::Result<ApiResponse> ApiClient::remove(const std::string& path, std::string body) {
+  const std::string type = body.empty() ? "" : "application/json";
+  return call("delete",
+              {.method = "DELETE", .target = path, .body = std::move(body), .content_type = type, .repeatable = true});
+}
+
+base::Result<ApiClient::Listed> ApiClient::list(const std::string& path, const ListOptions& options,
+                                                const ItemReceiver& on_item) {
+  std::string next;
+  while (true) {
+    const auto query = Query{}
+                           .add("labelSelector", options.label_selector)
+                           .add("fieldSelector", options.field_selector)
+                           .add("limit", std::to_string(options.page_size))
+                           .add("continue", next)
+                           .text();
+    auto response = call("list", {.target = path + query});
+    if (!response) return std::unexpected(response.error());
+    if (!response->ok()) return Listed{response->status, {}, std::move(*response)};
+    auto page = base::parse_json(response->body, path);
+    if (!page) return std::unexpected(page.error());
+    response->body = {};
+    const auto* items = base::find(*page, "items");
+    if (items != nullptr && items->IsArray())
+      for (const auto& item : items->GetArray()) on_item(item);
+    next = base::string_at(*page, {"metadata", "continue"});
+    if (next.empty()) return Listed{response->status, base::string_at(*page, {"metadata", "resourceVersion"}), {}};
+  }
+}
+
+WatchEnd ApiClient::watch(const std::string& path, const WatchOptions& options, const EventReceiver& on_event,
+                          Cancellation& cancellation) {
+  auto http = client();
+  if (!http) return {WatchEnd::Kind::failed, http.error().to_string(), {}};
+  const auto query = Query{}
+                         .add("watch", "1")
+                         .add("allowWatchBookmarks", "true")
+                         .add("labelSelector", options.label_selector)
+                         .add("fieldSelector", options.field_selector)
+                         .add("resourceVersion", options.resource_version)
+                         .add("timeoutSeconds", std::to_string(options.timeout.count()))
+                         .text();
+  HttpRequest request{.target = path + query};
+  authorize(request);
+  WatchEnd end;
+  std::size_t lines = 0;
+  auto response = (*http)->stream_lines(
+      request, options.read_timeout,
+      [&](std::string_view line) { return ++lines, line.empty() || take_event(line, on_event, end); }, cancellation);
+  if (observer_) observer_("watch", response ? response->status : 0);
+  if (cancellation.cancelled()) return {WatchEnd::Kind::cancelled, {}, {}};
+  if (!response) {
+    // Cut after it had begun is how long watches end; one that never began is a failure.
+    const auto kind = lines > 0 ? WatchEnd::Kind::ended : WatchEnd::Kind::failed;
+    return {kind, response.error().to_string(), {}};
+  }
+  if (response->status == 200) return end;
+  const ApiResponse refusal{response->status, response->body, read_retry_after(*response)};
+  const auto kind = response->status == 410 ? WatchEnd::Kind::expired : WatchEnd::Kind::failed;
+  return {kind, read_status(refusal).message, refusal.retry_after};
+}
+
+}  // namespace net

@@ -1,0 +1,105 @@
+#include "common/net/api_config.hpp"
+
+#include <openssl/evp.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "common/base/file.hpp"
+
+namespace net {
+namespace {
+
+base::Result<std::string> decode_base64(std::string text, const std::string& where) {
+  std::erase_if(text, [](char c) { return c == '\n' || c == '\r' || c == ' '; });
+  std::string out(text.size() / 4 * 3 + 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  if (size < 0) return base::fail("not base64", where);
+  const auto padding = static_cast<std::size_t>(std::count(text.begin(), text.end(), '='));
+  out.resize(static_cast<std::size_t>(size) - std::min(padding, static_cast<std::size_t>(size)));
+  return out;
+}
+
+/// The entry of a list of {name, <key>} that has this name.
+YAML::Node named(const YAML::Node& list, const std::string& name, const char* key) {
+  for (const auto& entry : list)
+    if (entry["name"].as<std::string>("") == name) return entry[key];
+  return YAML::Node(YAML::NodeType::Map);
+}
+
+struct Credential {
+  const char* file_key;
+  const char* data_key;
+  std::string ApiConfig::*file;
+  std::string ApiConfig::*pem;
+};
+
+base::Result<> take(const YAML::Node& from, const Credential& credential, const std::string& path, ApiConfig& config) {
+  const auto data = from[credential.data_key].as<std::string>("");
+  if (!data.empty()) {
+    auto decoded = decode_base64(data, path + ": " + credential.data_key);
+    if (!decoded) return std::unexpected(decoded.error());
+    config.*credential.pem = std::move(*decoded);
+  }
+  const std::filesystem::path file = from[credential.file_key].as<std::string>("");
+  if (!file.empty() && data.empty())
+    config.*credential.file = (std::filesystem::path(path).parent_path() / file).string();  // absolute ones stay
+  return {};
+}
+
+base::Result<ApiConfig> from_yaml(const YAML::Node& root, const std::string& path) {
+  const auto current = root["current-context"].as<std::string>("");
+  const auto context = named(root["contexts"], current, "context");
+  const auto cluster = named(root["clusters"], context["cluster"].as<std::string>(""), "cluster");
+  const auto user = named(root["users"], context["user"].as<std::string>(""), "user");
+
+  ApiConfig config;
+  config.server = cluster["server"].as<std::string>("");
+  config.server_name = cluster["tls-server-name"].as<std::string>("");
+  config.token = user["token"].as<std::string>("");
+  config.token_file = user["tokenFile"].as<std::string>("");
+  if (config.server.empty())
+    return base::fail("the current context names no cluster with a server", path, "kubectl config use-context NAME");
+  const Credential authority{"certificate-authority", "certificate-authority-data", &ApiConfig::ca_file,
+                             &ApiConfig::ca_pem};
+  const Credential certificate{"client-certificate", "client-certificate-data", &ApiConfig::certificate_file,
+                               &ApiConfig::certificate_pem};
+  const Credential key{"client-key", "client-key-data", &ApiConfig::key_file, &ApiConfig::key_pem};
+  if (auto taken = take(cluster, authority, path, config); !taken) return std::unexpected(taken.error());
+  for (const auto& credential : {certificate, key})
+    if (auto taken = take(user, credential, path, config); !taken) return std::unexpected(taken.error());
+  return config;
+}
+
+}  // namespace
+
+base::Result<ApiConfig> in_cluster_config(const std::string& directory) {
+  const char* host = std::getenv("KUBERNETES_SERVICE_HOST");
+  const char* port = std::getenv("KUBERNETES_SERVICE_PORT");
+  if (host == nullptr || port == nullptr) {
+    return base::fail("not in a cluster: the variable is not set", "KUBERNETES_SERVICE_HOST",
+                      "give --kubeconfig FILE outside a cluster");
+  }
+  ApiConfig config;
+  const std::string address = host;
+  const bool needs_brackets = address.find(':') != std::string::npos;
+  config.server = "https://" + (needs_brackets ? "[" + address + "]" : address) + ":" + port;
+  config.ca_file = directory + "/ca.crt";
+  config.token_file = directory + "/token";
+  return config;
+}
+
+base::Result<ApiConfig> read_kubeconfig(const std::string& path) {
+  auto text = base::read_file(path);
+  if (!text) return std::unexpected(text.error());
+  try {
+    return from_yaml(YAML::Load(*text), path);
+  } catch (const YAML::Exception& problem) {
+    return base::fail(std::string("not a kubeconfig: ") + problem.what(), path);
+  }
+}
+
+}  // namespace net

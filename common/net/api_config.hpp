@@ -1,0 +1,37 @@
+#pragma once
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "common/base/error.hpp"
+
+namespace net {
+
+/// Where the API server is and how to prove who we are. Files are read again when they change; what stands in the
+/// `_pem` and `token` members is fixed.
+struct ApiConfig {
+  /// "https://10.96.0.1:443"
+  std::string server;
+  std::string ca_file;
+  std::string ca_pem;
+  std::string token_file;
+  std::string token;
+  std::string certificate_file;
+  std::string certificate_pem;
+  std::string key_file;
+  std::string key_pem;
+  /// The name in the server's certificate when it is not the URL's host.
+  std::string server_name;
+};
+
+/// The directory that Kubernetes mounts into a Pod.
+inline constexpr const char* kServiceAccountDir = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// From KUBERNETES_SERVICE_HOST and _PORT and the service account's mounted files.
+[[nodiscard]] base::Result<ApiConfig> in_cluster_config(const std::string& directory = kServiceAccountDir);
+
+/// From the current context of a kubeconfig: server, certificate authority, and a token or a client certificate, as
+/// data or as files. Exec plugins and passwords are not supported.
+[[nodiscard]] base::Result<ApiConfig> read_kubeconfig(const std::string& path);
+
+}  // namespace net
