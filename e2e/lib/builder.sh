@@ -1,0 +1,37 @@
+# builder.sh — buildah with storage of its own in the cache, and roots made by debootstrap; meant to be sourced after env.sh and log.sh.
+# Needs no container registry and no daemon: packages come from the mirror that this machine's apt uses.
+
+build_ah() { # buildah as here: own storage, no user namespaces, chroot isolation
+  TMPDIR=$CACHE/buildah/tmp buildah --root "$CACHE/buildah/storage" --runroot "$CACHE/buildah/run" --storage-driver overlay "$@"; }
+
+# mirror SUITE — the address that this machine's apt takes Debian from.
+mirror() { apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Created-By: Packages' | grep -v security | head -n 1; }
+
+# debian_root SUITE [PACKAGE...] — a root of SUITE below the cache, made once; prints nothing, sets ROOT.
+# Keyed by suite and packages; a half-made one is made again.
+debian_root() {
+  local suite=$1 part; shift
+  ROOT=$CACHE/debian-$suite${1:+-$(tr ' ' - <<<"$*")}
+  [ ! -e "$ROOT/.complete" ] || return 0
+  part=$ROOT.part; rm -rf --one-file-system "$ROOT" "$part"
+  debootstrap --variant=minbase "$suite" "$part" "$(mirror)"
+  settings_of_apt >"$part/etc/apt/apt.conf.d/00machine"
+  [ $# -eq 0 ] || chroot "$part" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+  chroot "$part" apt-get clean
+  touch "$part/.complete"; mv "$part" "$ROOT"
+}
+
+# settings_of_apt — how this machine's apt reaches its mirror (proxies, and mirrors whose index may be older than they say).
+settings_of_apt() { apt-config dump | grep -E '^Acquire::(https?::Proxy|Check-Valid-Until) ' || true; }
+
+# base_image SUITE — localhost/debian:SUITE in the builder's storage.
+base_image() {
+  local suite=$1 container mark=$CACHE/debian-$1.image
+  if [ -e "$mark" ] && build_ah inspect --type image "localhost/debian:$suite" >/dev/null 2>&1; then return 0; fi
+  debian_root "$suite"
+  mkdir -p "$CACHE/buildah/tmp"
+  container=$(build_ah from scratch)
+  build_ah copy "$container" "$ROOT" /
+  build_ah commit --rm "$container" "localhost/debian:$suite"
+  touch "$mark"
+}
