@@ -1,0 +1,32 @@
+#include "common/kube/object_meta.hpp"
+
+namespace kube {
+
+std::map<std::string, std::string> decode_string_map(const base::JsonValue* value) {
+  std::map<std::string, std::string> out;
+  if (value == nullptr || !value->IsObject()) return out;
+  for (const auto& member : value->GetObject()) {
+    const auto key = base::as_string(&member.name);
+    const auto text = base::as_string(&member.value);
+    if (key && text) out.emplace(*key, *text);
+  }
+  return out;
+}
+
+ObjectMeta decode_object_meta(const base::JsonValue& object) {
+  ObjectMeta out;
+  const base::JsonValue* metadata = base::find(object, "metadata");
+  if (metadata == nullptr) return out;
+  out.name = base::string_at(*metadata, {"name"});
+  out.name_space = base::string_at(*metadata, {"namespace"});
+  out.uid = base::string_at(*metadata, {"uid"});
+  out.resource_version = base::string_at(*metadata, {"resourceVersion"});
+  out.generation = base::int_at(*metadata, {"generation"});
+  out.deletion_timestamp = base::string_at(*metadata, {"deletionTimestamp"});
+  out.creation_timestamp = base::string_at(*metadata, {"creationTimestamp"});
+  out.labels = decode_string_map(base::find(*metadata, "labels"));
+  out.annotations = decode_string_map(base::find(*metadata, "annotations"));
+  return out;
+}
+
+}  // namespace kube

@@ -1,0 +1,66 @@
+#include "common/rules/denial.hpp"
+
+#include <algorithm>
+
+#include "common/base/text.hpp"
+
+namespace rules {
+namespace {
+
+/// The API server cuts at these (apiserver/pkg/admission/plugin/webhook: "Warning" headers).
+constexpr std::size_t kMaxWarningLength = 120;
+constexpr std::size_t kMaxWarningsLength = 4096;
+
+std::string more(std::size_t count) { return "and " + std::to_string(count) + " more"; }
+
+std::string message_of(const Denial& denial, const std::vector<std::string>& lines) {
+  std::string out = denial.kind + "." + denial.group + " \"" + denial.name + "\" is invalid: ";
+  if (lines.size() == 1) return out + lines.front();
+  return out + "[" + base::join(lines, ", ") + "]";
+}
+
+}  // namespace
+
+Denial make_denial(std::string_view kind, std::string_view name, const std::vector<Finding>& findings) {
+  Denial out;
+  out.kind = kind;
+  out.name = name;
+  std::vector<std::string> lines;
+  std::size_t left_out = 0;
+  for (const auto& finding : findings) {
+    if (finding.severity != Severity::error) continue;
+    if (out.causes.size() == kMaxCauses) {
+      ++left_out;
+      continue;
+    }
+    out.causes.push_back({std::string(to_string(finding.reason)), finding.path, finding.detail()});
+    lines.push_back(finding.text());
+  }
+  if (left_out > 0) {
+    out.causes.push_back({std::string(to_string(Reason::too_many)), "", more(left_out)});
+    lines.push_back(more(left_out));
+  }
+  out.message = message_of(out, lines);
+  return out;
+}
+
+std::vector<std::string> make_warnings(const std::vector<Finding>& findings) {
+  std::vector<const Finding*> warnings;
+  for (const auto& finding : findings) {
+    if (finding.severity == Severity::warning) warnings.push_back(&finding);
+  }
+  std::vector<std::string> out;
+  std::size_t length = 0;
+  for (const auto* warning : warnings) {
+    std::string line = warning->path + ": " + warning->message;
+    if (!warning->fix.empty() && line.size() + 2 + warning->fix.size() <= kMaxWarningLength)
+      line += "; " + warning->fix;
+    line = base::shorten(line, kMaxWarningLength);
+    if (length + line.size() > kMaxWarningsLength) break;
+    length += line.size();
+    out.push_back(std::move(line));
+  }
+  return out;
+}
+
+}  // namespace rules

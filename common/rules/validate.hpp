@@ -1,0 +1,64 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/json.hpp"
+
+/// What may be applied: pure functions of an object. Every way to apply (both webhook endpoints, `webhook check`, the
+/// reconciler without a webhook) asks these.
+namespace rules {
+
+enum class Severity { error, warning };
+
+/// Kubernetes' words for the cause of a rejection (metav1.CauseType).
+enum class Reason { invalid, required, forbidden, duplicate, not_supported, type_invalid, too_long, too_many };
+
+/// "FieldValueInvalid", ...
+[[nodiscard]] std::string_view to_string(Reason reason);
+/// "Invalid value", "Required value", ...: how a message of the API server begins.
+[[nodiscard]] std::string_view message_head(Reason reason);
+
+/// One mistake, or one thing that will surprise.
+struct Finding {
+  Severity severity = Severity::error;
+  /// The id of the rule (table.hpp): "model-name".
+  std::string_view rule;
+  /// "spec.models[2].name".
+  std::string path;
+  /// The value as JSON text, shortened; empty when the field is absent.
+  std::string value;
+  std::string message;
+  /// What to write instead; empty when the message says it.
+  std::string fix;
+  Reason reason = Reason::invalid;
+
+  /// `Invalid value: "x": message; fix`, as it stands in a cause's message.
+  [[nodiscard]] std::string detail() const;
+  /// `<path>: <detail>`: one line of a denial.
+  [[nodiscard]] std::string text() const;
+
+  bool operator==(const Finding&) const = default;
+};
+
+/// What the rules may know besides the object.
+struct Context {
+  /// Off: only what the schema says (types, bounds, enums, patterns, required fields).
+  bool semantic = true;
+};
+
+/// Judges an InferenceService or a Model of any shape: all mistakes at once, sorted by path, each once. Types, bounds,
+/// enums and patterns of the CRD's schema first; where a type is wrong, nothing else is said of that value.
+/// Unknown fields are not judged (they never reach a webhook). Warnings are among the findings.
+[[nodiscard]] std::vector<Finding> validate(const base::JsonValue& object, const Context& context = {});
+
+/// Whether any finding is an error.
+[[nodiscard]] bool has_errors(const std::vector<Finding>& findings);
+
+/// The errors as lines `<path>: <detail>`, for a condition's message.
+[[nodiscard]] std::vector<std::string> error_lines(const std::vector<Finding>& findings);
+
+/// Whether an update leaves `spec` as it was: then it is always allowed. Key order counts for nothing.
+[[nodiscard]] bool spec_unchanged(const base::JsonValue& old_object, const base::JsonValue& new_object);
+
+}  // namespace rules
