@@ -1,0 +1,32 @@
+{{/* What the reconciler calls in a namespace with services; test/chart checks it against the calls in the code. */}}
+{{- define "router.workRules" -}}
+- apiGroups: [inference.llmkube.dev]
+  resources: [inferenceservices, models]
+  verbs: [list, watch]
+- apiGroups: [inference.llmkube.dev]
+  resources: [inferenceservices/status, models/status]
+  verbs: [patch]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [services, configmaps]
+  verbs: [list, watch, create, patch, delete]
+# A claim is made once; it is never changed and never deleted by us.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get, list, watch, create]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [list, watch, create, patch, delete]
+# An annotation on a Pod makes the kubelet sync a changed preset at once.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch, patch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create]
+{{- end }}
