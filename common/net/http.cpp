@@ -1,0 +1,34 @@
+#include "common/net/http.hpp"
+
+#include <strings.h>
+
+namespace net {
+namespace {
+
+bool same_name(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
+
+}  // namespace
+
+std::string_view Request::header(std::string_view name) const {
+  for (const auto& [key, value] : headers) {
+    if (same_name(key, name)) return value;
+  }
+  return {};
+}
+
+std::string_view Request::parameter(std::string_view name) const {
+  for (const auto& [key, value] : query) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+Response plain(int status, std::string_view text) {
+  Response response{.status = status, .content_type = "text/plain; charset=utf-8"};
+  response.body.append(text).push_back('\n');
+  return response;
+}
+
+}  // namespace net

@@ -1,0 +1,53 @@
+#pragma once
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/net/server.hpp"
+
+namespace net {
+
+/// One row of a server's routes.
+struct Route {
+  std::string method;
+  std::string path;
+  Handler handler;
+  Pace pace = Pace::fast;
+};
+
+/// Bytes of one request in, bytes of its answer out: cpp-httplib's parser and writer without its sockets, and the
+/// table of routes. Thread-safe once the routes are in.
+class HttpEngine {
+ public:
+  HttpEngine();
+  ~HttpEngine();
+  HttpEngine(const HttpEngine&) = delete;
+  HttpEngine& operator=(const HttpEngine&) = delete;
+
+  void add(Route route);
+
+  /// What to answer, and whether the connection ends with it.
+  struct Answer {
+    std::string bytes;
+    bool close = false;
+  };
+  /// `head` is one whole head and `body` its body, as `frame_request` cut them. Where `draining` is set once the
+  /// handler has done its work, the answer says `Connection: close`.
+  [[nodiscard]] Answer respond(std::string_view head, std::string_view body, const std::string& remote_addr,
+                               const std::atomic<bool>& draining);
+
+  /// Whether a request for `path`, as written on the wire, belongs to the slow threads.
+  [[nodiscard]] bool is_slow(std::string_view path) const;
+  [[nodiscard]] bool has_slow_routes() const;
+
+ private:
+  class Library;
+  std::unique_ptr<Library> library_;
+};
+
+/// The answer to a request that never reaches the library: a text with the reason, and the end of the connection.
+[[nodiscard]] std::string refusal(int status, std::string_view reason);
+
+}  // namespace net
