@@ -15,18 +15,24 @@ def module_folder():
     return version, folder
 
 
-def strict(schema):
-    """The schema with unknown fields forbidden, and references as JSON schema wants them."""
+MAPS_BY_NAME = ("properties", "definitions", "schemas")
+
+
+def strict(schema, names=False):
+    """The schema with unknown fields forbidden, and references as JSON schema wants them. `names`: its keys are names
+    of fields or types, not words of the schema."""
     if isinstance(schema, list):
         return [strict(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    made = {key: strict(value) for key, value in schema.items() if not key.startswith("x-kubernetes-") and key != "default"}
+    if names:
+        return {name: strict(value) for name, value in schema.items()}
+    made = {key: strict(value, names=key in MAPS_BY_NAME) for key, value in schema.items()
+            if not key.startswith("x-kubernetes-") and key != "default"}
     if isinstance(made.get("$ref"), str):
         made["$ref"] = made["$ref"].replace("#/components/schemas/", "#/definitions/")
-    if isinstance(made.get("properties"), dict) and made.get("type") == "object":
-        if not schema.get("x-kubernetes-preserve-unknown-fields"):
-            made.setdefault("additionalProperties", False)
+    if made.get("properties") and made.get("type") == "object" and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        made.setdefault("additionalProperties", False)
     return made
 
 
@@ -52,7 +58,7 @@ def from_kubernetes():
     for path in glob.glob(f"{source}/api/openapi-spec/v3/api*_openapi.json"):
         with open(path, encoding="utf-8") as text:
             found = json.load(text).get("components", {}).get("schemas", {})
-        definitions = strict(found)
+        definitions = strict(found, names=True)
         for name, schema in found.items():
             for kind in schema.get("x-kubernetes-group-version-kind", []):
                 write(folder, kind["group"], kind["version"], kind["kind"],

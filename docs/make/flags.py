@@ -1,0 +1,16 @@
+"""docs/flags.md: what --help of each program says."""
+import sources
+
+
+def page():
+    """None when a program is not built."""
+    made = ["# Flags", "", "What `--help` of each program says; made by `docs/generate`. The chart sets them: its values are the usual way.", ""]
+    for program in sources.PROGRAMS:
+        commands = [[], ["serve"], ["check"]] if program == "webhook" else [[]]
+        for command in commands:
+            text = sources.output(program, *command, "--help")
+            if text is None:
+                return None
+            path = sources.binary(program)
+            made += [f"## {' '.join([program, *command])}", "", "```text", text.replace(path, program).strip(), "```", ""]
+    return "\n".join(made)
