@@ -1,0 +1,342 @@
+#include "reconciler/pod/agent/agent.hpp"
+
+#include <pthread.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/base/log.hpp"
+#include "reconciler/pod/agent/model_metrics.hpp"
+
+namespace agent {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// How often files are looked at, and whatever waits for a time is decided.
+constexpr milliseconds kTick{200};
+/// How often llama-server is asked while its event stream is not followed, and while it is.
+constexpr milliseconds kListAlone{1'000};
+constexpr milliseconds kListFollowing{3'000};
+/// Events come in bursts; a listing after each would be waste.
+constexpr milliseconds kListAtMost{50};
+/// A drain is over when nothing was in flight for so long: endpoints vanish from nodes a little after the Pod does
+/// from the API server, and what comes until then is served.
+constexpr milliseconds kQuiet{1'500};
+constexpr milliseconds kDrainCheck{100};
+
+std::string_view phase_name(PresetPhase phase) {
+  switch (phase) {
+    case PresetPhase::settled:
+      return "settled";
+    case PresetPhase::waiting:
+      return "waiting";
+    case PresetPhase::reloading:
+      return "reloading";
+  }
+  return "settled";
+}
+
+nlohmann::ordered_json json_of(const Residency::Model& model) {
+  nlohmann::ordered_json out{{"name", model.name}, {"aliases", model.aliases}, {"state", to_string(model.state)}};
+  out["failure"] = nullptr;
+  if (model.failure) {
+    out["failure"] = {{"exitCode", model.failure->exit_code},
+                      {"message", model.failure->message},
+                      {"at", base::format_rfc3339(model.failure->at)}};
+  }
+  return out;
+}
+
+/// True when the file behind the path is not the one of `stamp`, which then becomes its stamp.
+bool replaced(const std::string& path, std::optional<base::FileStamp>& stamp) {
+  const auto now = base::stamp_file(path);
+  if (!now || now == stamp) return false;
+  stamp = now;
+  return true;
+}
+
+}  // namespace
+
+Agent::Agent(Options options, LlamaServer& server, base::MetricTable& metrics, const base::Clock& clock)
+    : options_(std::move(options)),
+      server_(server),
+      metrics_(metrics),
+      clock_(clock),
+      statistics_(metrics, clock),
+      residency_(options_.residency, clock) {}
+
+Agent::~Agent() { stop(); }
+
+void Agent::start() {
+  decider_ = std::thread([this] { run(); });
+  pthread_setname_np(decider_.native_handle(), "decide");
+  follower_ = std::thread([this] { follow_events(); });
+  pthread_setname_np(follower_.native_handle(), "follow");
+}
+
+void Agent::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  cancellation_.cancel();
+  if (decider_.joinable()) decider_.join();
+  if (follower_.joinable()) follower_.join();
+}
+
+// The deciding thread.
+
+void Agent::run() {
+  while (true) {
+    read_files();
+    list();
+    std::vector<Action> actions;
+    {
+      std::unique_lock lock(mutex_);
+      actions = residency_.decide();
+    }
+    log_notes();
+    for (const auto& action : actions) carry_out(action);
+    if (list_now_) continue;
+
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kTick, [this] { return stopping_ || heard_; });
+    if (stopping_) return;
+  }
+}
+
+void Agent::read_files() {
+  if (replaced(options_.config_path, config_stamp_)) {
+    const auto text = base::read_file(options_.config_path);
+    const auto config = text ? parse_config(*text) : std::unexpected(text.error());
+    if (config) {
+      const std::lock_guard lock(mutex_);
+      residency_.preload_changed(config->preload);
+    } else {
+      base::log::error("config-refused", {{"error", config.error().to_string()}});
+    }
+  }
+  if (replaced(options_.preset_path, preset_stamp_)) {
+    const auto text = base::read_file(options_.preset_path);
+    auto preset = text ? parse_preset(*text) : std::unexpected(text.error());
+    const std::lock_guard lock(mutex_);
+    if (preset) {
+      residency_.file_changed(std::move(*preset));
+    } else {
+      residency_.file_refused(preset.error());
+    }
+  }
+}
+
+/// Asks llama-server for its models when that is due.
+void Agent::list() {
+  const auto since = clock_.steady() - listed_at_;
+  bool heard = false;
+  bool loading = false;
+  {
+    const std::lock_guard lock(mutex_);
+    loading = residency_.is_loading();
+    if (stopping_) return list_now_ = false, void();
+    if (since >= kListAtMost) heard = std::exchange(heard_, false);
+  }
+  const auto interval = following_ ? kListFollowing : !listed_ok_ || loading ? kTick : kListAlone;
+  if (!list_now_ && !heard && since < interval) return;
+  list_now_ = false;
+
+  auto listing = server_.list();
+  listed_at_ = clock_.steady();
+  if (!listing) {
+    listed_ok_ = false;
+    statistics_.forget();
+    const std::lock_guard lock(mutex_);
+    residency_.server_lost(listing.error().to_string());
+    return;
+  }
+  if (!following_) statistics_.heard(*listing);
+  if (!listed_ok_) read_build();
+  listed_ok_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    residency_.models_listed(*listing);
+  }
+}
+
+void Agent::read_build() {
+  const auto build = server_.build();
+  const std::lock_guard lock(mutex_);
+  build_ = build.value_or("");
+}
+
+void Agent::carry_out(const Action& action) {
+  switch (action.kind) {
+    case Action::Kind::load: {
+      base::log::info("load", {{"model", action.model}});
+      const auto outcome = server_.load(action.model);
+      const std::lock_guard lock(mutex_);
+      residency_.load_answered(action.model, outcome);
+      list_now_ = true;
+      return;
+    }
+    case Action::Kind::unload: {
+      const auto outcome = server_.unload(action.model);
+      if (!outcome) base::log::warning("unload-refused", {{"model", action.model}, {"error", outcome.error().what}});
+      list_now_ = true;
+      return;
+    }
+    case Action::Kind::check_idle: {
+      const auto busy = server_.is_busy(action.model);
+      const std::lock_guard lock(mutex_);
+      residency_.busy_checked(action.model, busy.value_or(true));
+      heard_ = true;
+      return;
+    }
+    case Action::Kind::reload:
+      return reload();
+  }
+}
+
+void Agent::reload() {
+  base::log::info("preset-reload");
+  bool refused = false;
+  const auto outcome = server_.reload(refused);
+  list_now_ = true;
+  const std::lock_guard lock(mutex_);
+  if (outcome || refused) {
+    residency_.reload_finished(outcome);
+    metrics_.add("router_agent_preset_reloads_total", {outcome ? "taken" : "refused"});
+  } else {
+    // No answer: what it has read is not known, so once it answers again the reload is made again.
+    residency_.server_lost(outcome.error().to_string());
+    listed_ok_ = false;
+  }
+}
+
+void Agent::log_notes() {
+  std::vector<Note> notes;
+  {
+    const std::lock_guard lock(mutex_);
+    notes = residency_.take_notes();
+  }
+  for (const auto& note : notes) base::log::info(note.event, {{"model", note.model}, {"text", note.text}});
+}
+
+// The following thread.
+
+void Agent::follow_events() {
+  const auto wait = [this](milliseconds time) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, time, [this] { return stopping_; });
+    return stopping_;
+  };
+  while (!wait(milliseconds{0})) {
+    const auto outcome = server_.follow(
+        [this](const ModelEvent& event) {
+          following_ = true;
+          statistics_.heard(event);
+          {
+            const std::lock_guard lock(mutex_);
+            heard_ = true;
+          }
+          changed_.notify_all();
+        },
+        cancellation_);
+    following_ = false;
+    if (!outcome) base::log::debug("events-ended", {{"error", outcome.error().to_string()}});
+    {
+      // Most often llama-server has gone: find out now.
+      const std::lock_guard lock(mutex_);
+      heard_ = true;
+    }
+    changed_.notify_all();
+    if (wait(kTick)) return;
+  }
+}
+
+// What the routes answer.
+
+bool Agent::ready(std::string& why) const {
+  const std::lock_guard lock(mutex_);
+  if (draining_) return why = "draining", false;
+  if (!residency_.server_error().empty()) return why = "llama-server: " + residency_.server_error(), false;
+  if (residency_.ready()) return true;
+  why = "no model is loaded";
+  for (const auto& model : residency_.models()) {
+    if (model.state == ModelState::loading) why += "; " + model.name + " is loading";
+    if (model.state == ModelState::failed && model.failure) why += "; " + model.name + " " + model.failure->message;
+  }
+  return false;
+}
+
+base::Result<std::string> Agent::state() const {
+  std::string why;
+  const bool is_ready = ready(why);
+  const std::lock_guard lock(mutex_);
+  if (!residency_.server_error().empty()) return base::fail(residency_.server_error(), "llama-server");
+  nlohmann::ordered_json out{{"presetHash", residency_.preset_hash()},
+                             {"build", build_},
+                             {"ready", is_ready},
+                             {"swaps", static_cast<std::int64_t>(metrics_.value("router_agent_swaps_total"))},
+                             {"reloadError", residency_.reload_error()},
+                             {"reload", phase_name(residency_.phase())},
+                             {"models", nlohmann::ordered_json::array()}};
+  for (const auto& model : residency_.models()) out["models"].push_back(json_of(model));
+  return out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+std::string Agent::metrics() const {
+  std::vector<std::string> resident;
+  bool up = false;
+  {
+    const std::lock_guard lock(mutex_);
+    resident = residency_.resident();
+    up = residency_.server_error().empty();
+  }
+  std::string why;
+  metrics_.set("router_agent_llama_server_up", {}, up ? 1 : 0);
+  metrics_.set("router_agent_ready", {}, ready(why) ? 1 : 0);
+  metrics_.clear("router_agent_model_resident");
+  ModelMetrics models;
+  for (const auto& name : resident) {
+    metrics_.set("router_agent_model_resident", {name}, 1);
+    // One that was unloaded meanwhile has none; the next scrape knows.
+    if (const auto text = server_.metrics(name)) models.add(name, *text);
+  }
+  return metrics_.text() + models.text();
+}
+
+bool Agent::drain() {
+  if (!draining_.exchange(true)) base::log::info("drain-begins");
+  const auto start = clock_.steady();
+  auto busy_at = start;
+  while (clock_.steady() - start < options_.drain_timeout) {
+    if (!is_quiet()) busy_at = clock_.steady();
+    if (clock_.steady() - busy_at >= kQuiet) {
+      base::log::info("drain-done");
+      return true;
+    }
+    std::unique_lock lock(mutex_);
+    if (changed_.wait_for(lock, kDrainCheck, [this] { return stopping_; })) return false;
+  }
+  base::log::warning("drain-timeout");
+  return false;
+}
+
+/// No request is in flight in any model, and none waits for a load.
+bool Agent::is_quiet() {
+  std::vector<std::string> resident;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!residency_.server_error().empty()) return true;
+    for (const auto& model : residency_.models()) {
+      if (model.state == ModelState::loading) return false;
+    }
+    resident = residency_.resident();
+  }
+  for (const auto& name : resident) {
+    if (server_.is_busy(name).value_or(false)) return false;
+  }
+  return true;
+}
+
+}  // namespace agent

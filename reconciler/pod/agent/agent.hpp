@@ -1,0 +1,90 @@
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "common/base/clock.hpp"
+#include "common/base/file.hpp"
+#include "common/base/metrics.hpp"
+#include "common/net/http_client.hpp"
+#include "reconciler/pod/agent/config.hpp"
+#include "reconciler/pod/agent/llama_server.hpp"
+#include "reconciler/pod/agent/residency.hpp"
+#include "reconciler/pod/agent/statistics.hpp"
+
+namespace agent {
+
+/// Residency's hands: reads the mounted files, listens to llama-server, and does what `Residency::decide` says.
+/// Two threads: one that decides and acts, one that follows the event stream and wakes the first.
+class Agent {
+ public:
+  struct Options {
+    std::string config_path;
+    std::string preset_path;
+    Residency::Settings residency;
+    std::chrono::milliseconds drain_timeout{55'000};
+  };
+
+  Agent(Options options, LlamaServer& server, base::MetricTable& metrics, const base::Clock& clock);
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  void start();
+  void stop();
+
+  // What the routes answer; all thread-safe.
+
+  /// Ready, and when not, why.
+  [[nodiscard]] bool ready(std::string& why) const;
+  /// The body of `/state`, or nothing and the reason while llama-server does not answer.
+  [[nodiscard]] base::Result<std::string> state() const;
+  /// The agent's metrics and those of every resident model. Loads, wakes and evicts nothing.
+  [[nodiscard]] std::string metrics() const;
+  /// Blocks until no request is in flight in any model; false when the drain timeout came first. Not ready from then
+  /// on.
+  [[nodiscard]] bool drain();
+
+ private:
+  void run();
+  void follow_events();
+  void read_files();
+  void list();
+  void carry_out(const Action& action);
+  void reload();
+  void log_notes();
+  void read_build();
+  [[nodiscard]] bool is_quiet();
+
+  const Options options_;
+  LlamaServer& server_;
+  base::MetricTable& metrics_;
+  const base::Clock& clock_;
+  Statistics statistics_;
+
+  mutable std::mutex mutex_;  // guards residency_, build_, heard_, stopping_
+  std::condition_variable changed_;
+  Residency residency_;
+  std::string build_;
+  bool heard_ = false;
+  bool stopping_ = false;
+
+  std::atomic<bool> following_ = false;
+  std::atomic<bool> draining_ = false;
+
+  // Only the deciding thread touches these.
+  std::optional<base::FileStamp> preset_stamp_;
+  std::optional<base::FileStamp> config_stamp_;
+  base::SteadyTime listed_at_;
+  bool listed_ok_ = false;
+  bool list_now_ = true;
+
+  net::Cancellation cancellation_;
+  std::thread decider_;
+  std::thread follower_;
+};
+
+}  // namespace agent

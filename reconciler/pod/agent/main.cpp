@@ -1,0 +1,95 @@
+#include <malloc.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "common/base/log.hpp"
+#include "common/base/signals.hpp"
+#include "common/net/server.hpp"
+#include "reconciler/pod/agent/agent.hpp"
+#include "reconciler/pod/agent/routes.hpp"
+
+namespace {
+
+struct Flags {
+  std::string server = "http://127.0.0.1:8080";
+  std::string config = "/etc/llmkube/agent.json";
+  std::string preset = "/etc/llmkube/models.ini";
+  std::string listen = ":8081";
+  std::size_t max_loaded = 1;
+  int load_timeout = 1800;
+  int reload_timeout = 60;
+  int drain_timeout = 55;
+  std::string api_key;
+  std::string log_level = "info";
+};
+
+void add_flags(CLI::App& app, Flags& flags) {
+  app.set_version_flag("--version", LLMKUBE_ROUTER_VERSION);
+  app.add_option("--server", flags.server, "llama-server in router mode")->capture_default_str();
+  app.add_option("--config", flags.config, "agent.json: what may change while the Pod runs")->capture_default_str();
+  app.add_option("--preset", flags.preset, "the preset that llama-server reads")->capture_default_str();
+  app.add_option("--listen", flags.listen, "where /healthz /readyz /state /metrics /drain are")->capture_default_str();
+  app.add_option("--max-loaded", flags.max_loaded, "llama-server's --models-max")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_option("--load-timeout-seconds", flags.load_timeout, "a longer load is ended and counts as failed")
+      ->check(CLI::Range(1, 86'400))
+      ->capture_default_str();
+  app.add_option("--reload-timeout-seconds", flags.reload_timeout,
+                 "a reload of the preset waits so long for the models that it unloads to become idle")
+      ->check(CLI::Range(0, 86'400))
+      ->capture_default_str();
+  app.add_option("--drain-timeout-seconds", flags.drain_timeout, "/drain answers after this time at the latest")
+      ->check(CLI::Range(0, 86'400))
+      ->capture_default_str();
+  app.add_option("--api-key", flags.api_key, "llama-server's API key, where it has one")->envname("LLAMA_API_KEY");
+  app.add_option("--log-level", flags.log_level, "debug, info, warning or error")->capture_default_str();
+}
+
+int run(const Flags& flags) {
+  const base::Signals signals;
+  // One arena: this program is measured in single MiB, and has few threads.
+  mallopt(M_ARENA_MAX, 1);
+  if (!base::log::set_level(flags.log_level)) {
+    std::cerr << "--log-level: not debug, info, warning or error: " << flags.log_level << '\n';
+    return 1;
+  }
+  auto llama = agent::LlamaServer::make(flags.server, flags.api_key);
+  if (!llama) {
+    std::cerr << llama.error().to_string() << '\n';
+    return 1;
+  }
+  const base::SystemClock clock;
+  base::MetricTable metrics(agent::metric_rows());
+  agent::Agent agent({.config_path = flags.config,
+                      .preset_path = flags.preset,
+                      .residency = {.max_loaded = flags.max_loaded,
+                                    .load_timeout = std::chrono::seconds{flags.load_timeout},
+                                    .reload_timeout = std::chrono::seconds{flags.reload_timeout}},
+                      .drain_timeout = std::chrono::seconds{flags.drain_timeout}},
+                     **llama, metrics, clock);
+  net::Server server({.listen = flags.listen, .workers = 1, .slow_workers = 3, .max_body_bytes = 64 << 10});
+  agent::add_routes(server, agent);
+  if (auto started = server.start(); !started) {
+    std::cerr << started.error().to_string() << '\n';
+    return 1;
+  }
+  agent.start();
+  base::log::info("started", {{"listen", flags.listen}, {"server", flags.server}});
+  const int number = signals.wait();
+  base::log::info("stopping", {{"signal", number}});
+  agent.stop();
+  server.stop();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"router-agent: readiness, preload, healing and hot reload for llama-server in router mode"};
+  Flags flags;
+  add_flags(app, flags);
+  CLI11_PARSE(app, argc, argv);
+  return run(flags);
+}
