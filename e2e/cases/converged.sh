@@ -1,0 +1,11 @@
+# A converged service sees no write at all. $QUIET_SECONDS (40) is how long it is watched.
+. "$(dirname "$0")/../lib/case.sh"
+
+everything() { { k get deploy,rs,svc,cm,jobs,pods,pvc,isvc,mdl -o json; kubectl -n "$SYSTEM" get deploy,svc,cm,secret,pods -o json
+  kubectl get crd,mutatingwebhookconfiguration,validatingwebhookconfiguration -o json; } | jq -c '.items[] | "\(.kind)/\(.metadata.name) \(.metadata.resourceVersion)"'; }
+{ model phi4-mini; model qwen3-7b-coder; service quiet phi4-mini qwen3-7b-coder; } | apply >/dev/null
+ready quiet
+answers quiet qwen3-7b-coder
+sleep 15    # the last samples
+before=$(everything); sleep "${QUIET_SECONDS:-40}"; after=$(everything)
+if [ "$before" = "$after" ]; then _ok "no write in ${QUIET_SECONDS:-40} s"; else _no "written while converged" "$(diff <(echo "$before") <(echo "$after"))"; fi
