@@ -1,0 +1,39 @@
+#include "webhook/admission.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace webhook {
+namespace {
+
+constexpr std::string_view kGroup = "inference.llmkube.dev";
+constexpr std::array<std::string_view, 2> kKinds{"InferenceService", "Model"};
+
+/// Whether the rules have a say in it at all.
+bool is_judged(const Review& review) {
+  const bool ours = review.group == kGroup && std::ranges::find(kKinds, review.kind) != kKinds.end();
+  if (!ours || !review.subresource.empty()) return false;
+  if (review.operation == Operation::create) return true;
+  return review.operation == Operation::update && !rules::spec_unchanged(*review.old_object, *review.object);
+}
+
+}  // namespace
+
+Judgement judge(const Review& review, Endpoint endpoint) {
+  Judgement judgement;
+  if (!is_judged(review)) return judgement;
+  judgement.findings = rules::validate(*review.object);
+  auto& verdict = judgement.verdict;
+  // From both endpoints: the API server passes each text on once.
+  verdict.warnings = rules::make_warnings(judgement.findings);
+  if (rules::has_errors(judgement.findings)) {
+    verdict.allowed = false;
+    verdict.denial = rules::make_denial(review.kind, review.name, judgement.findings);
+    return judgement;
+  }
+  if (endpoint == Endpoint::mutate) verdict.patch = rules::set_defaults(*review.object);
+  return judgement;
+}
+
+}  // namespace webhook
