@@ -1,0 +1,97 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "reconciler/pod/fetch/partial.hpp"
+#include "reconciler/pod/fetch/progress.hpp"
+
+/// The volume: what lies where, which of it is good, and who may write.
+///
+///     <to>/<key>/<file>                                  published, verified; LLMKube's layout
+///     <to>/.llmkube-router/partial/<key>-<hash>.part     on its way (and .state)
+///     <to>/.llmkube-router/record/<key>-<hash>.json      what is known of a published file
+///     <to>/.llmkube-router/lock/<key>                    one fetcher at a time
+namespace fetch {
+
+/// Paths of one key.
+class Layout {
+ public:
+  Layout(std::string to, std::string key) : work_(std::move(to) + "/.llmkube-router"), key_(std::move(key)) {}
+  /// Without ".part" and ".state". `file` is relative to the key's folder.
+  [[nodiscard]] std::string partial_stem(const std::string& file) const;
+  [[nodiscard]] std::string record(const std::string& file) const;
+  [[nodiscard]] std::string lock() const { return work_ + "/lock/" + key_; }
+  [[nodiscard]] std::string partial_folder() const { return work_ + "/partial"; }
+
+ private:
+  [[nodiscard]] std::string name_of(const std::string& file) const;
+  std::string work_;
+  std::string key_;
+};
+
+/// What is known of a published file: whose bytes they are, and that they were verified as long as the file is
+/// untouched (size, time and inode).
+struct Record {
+  std::uint64_t size = 0;
+  std::int64_t modified_ns = 0;
+  std::uint64_t inode = 0;
+  std::string sha256;
+  /// From the host, for refreshPolicy OnChange.
+  std::string etag;
+  std::string last_modified;
+};
+
+[[nodiscard]] std::optional<Record> read_record(const std::string& path);
+/// Best effort: without a record the file is hashed again next time.
+void write_record(const std::string& path, const Record& record);
+
+/// What a file on the volume must be.
+struct Expected {
+  std::string sha256;  // empty: any
+  bool gguf = true;
+};
+
+/// A file that was looked at.
+struct Seen {
+  std::uint64_t size = 0;
+  std::string sha256;
+  /// `split.count` of a GGUF header, else 0.
+  std::uint64_t split_count = 0;
+};
+
+/// Verifies a file that is there: GGUF header, all its bytes, sha256. Does not hash what `record` vouches for. Errors:
+/// NotFound, NotGguf, DigestMismatch, Interrupted, or the volume's.
+[[nodiscard]] Try<Seen> verify_file(const std::string& path, const Expected& expected,
+                                    const std::optional<Record>& record, Progress& progress,
+                                    const std::stop_token& stop);
+
+/// One fetcher at a time, also on other nodes where the volume passes flock on (NFSv4 does). Held until destroyed.
+class KeyLock {
+ public:
+  /// Waits until the lock is free; `on_wait` is called once when it is not at once. On a volume without locks the lock
+  /// is `weak()`: partials then need names of their own.
+  [[nodiscard]] static Try<KeyLock> take(const std::string& path, const std::stop_token& stop,
+                                         const std::function<void()>& on_wait);
+  KeyLock(KeyLock&& other) noexcept;
+  KeyLock& operator=(KeyLock&&) = delete;
+  ~KeyLock();
+  [[nodiscard]] bool weak() const { return weak_; }
+
+ private:
+  KeyLock(int file, bool weak) : file_(file), weak_(weak) {}
+  int file_;
+  bool weak_;
+};
+
+/// Removes partials that nobody touched for `age` and whose key nobody holds.
+void sweep_partials(const std::string& to, std::chrono::seconds age);
+
+/// GGUF files right in a folder, sorted by name.
+[[nodiscard]] std::vector<std::string> gguf_files_in(const std::string& folder);
+
+}  // namespace fetch

@@ -1,0 +1,288 @@
+#include "reconciler/pod/fetch/run.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "common/api/source.hpp"
+#include "common/base/log.hpp"
+#include "reconciler/pod/fetch/cache.hpp"
+#include "reconciler/pod/fetch/gguf.hpp"
+#include "reconciler/pod/fetch/plan.hpp"
+#include "reconciler/pod/fetch/probe.hpp"
+
+namespace fetch {
+namespace {
+
+constexpr std::chrono::hours kPartialAge{24 * 7};
+
+class Run {
+ public:
+  Run(const Options& options, Plan plan, Progress& progress, const std::stop_token& stop)
+      : options_(options),
+        plan_(std::move(plan)),
+        progress_(progress),
+        stop_(stop),
+        layout_(without_slash(options.to), plan_.key),
+        transport_({.ca_file = options.ca_file, .rate_limit = options.rate_limit}),
+        good_(plan_.files.size()) {}
+
+  Try<Outcome> verify_only();
+  Try<Outcome> fetch();
+
+ private:
+  static std::string without_slash(std::string path) {
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    return path;
+  }
+
+  Try<> look();
+  [[nodiscard]] Try<> look_at(std::size_t index);
+  [[nodiscard]] Try<bool> take_if_good(std::size_t index, const std::string& name);
+  [[nodiscard]] Try<> ask_for_changes();
+  [[nodiscard]] Try<> measure();
+  [[nodiscard]] Try<> bring(std::size_t index, bool own_partial);
+  [[nodiscard]] Try<> publish(std::size_t index, Partial& partial, const Downloaded& done);
+  [[nodiscard]] Try<> check_splits() const;
+  [[nodiscard]] bool all_good() const {
+    return std::ranges::all_of(good_, [](const auto& file) { return file.has_value(); });
+  }
+  [[nodiscard]] std::vector<FinishedFile> finished() const;
+  [[nodiscard]] std::string path_of(const std::string& name) const { return plan_.folder + "/" + name; }
+  void remember(const std::string& name, const std::string& sha256, const Identity& identity) const;
+
+  struct Good {
+    std::string name;
+    Seen seen;
+  };
+
+  const Options& options_;
+  Plan plan_;
+  Progress& progress_;
+  const std::stop_token& stop_;
+  Layout layout_;
+  Transport transport_;
+  std::vector<std::optional<Good>> good_;
+};
+
+Try<Outcome> Run::verify_only() {
+  for (std::size_t i = 0; i < plan_.files.size(); ++i) {
+    const auto& file = plan_.files[i];
+    auto seen = verify_file(path_of(file.name), {file.remote.sha256, file.remote.gguf}, {}, progress_, stop_);
+    if (!seen && seen.error().reason == Reason::not_found && file.role == Role::shard) {
+      seen.error().reason = Reason::shard_missing;
+    }
+    if (!seen) return std::unexpected(seen.error());
+    progress_.finish_file(seen->size);
+    good_[i] = Good{file.name, *seen};
+  }
+  if (auto checked = check_splits(); !checked) return std::unexpected(checked.error());
+  return Outcome{Reason::verified, "the files on the claim are good", finished(), 0};
+}
+
+Try<Outcome> Run::fetch() {
+  if (auto looked = look(); !looked) return std::unexpected(looked.error());
+  if (all_good() && !options_.on_change) {
+    return Outcome{Reason::already_present, "good files are on the volume already", finished(), 0};
+  }
+  auto lock = KeyLock::take(layout_.lock(), stop_, [this] {
+    progress_.set_state(State::waiting);
+    base::log::info("waiting", {{"key", plan_.key}, {"reason", "another fetcher holds the lock"}});
+  });
+  if (!lock) return std::unexpected(lock.error());
+  sweep_partials(without_slash(options_.to), kPartialAge);
+  if (auto looked = look(); !looked) return std::unexpected(looked.error());
+  const bool there = all_good();
+  if (options_.on_change) {
+    if (auto asked = ask_for_changes(); !asked) return std::unexpected(asked.error());
+  }
+  if (all_good()) {
+    return Outcome{Reason::already_present, "good files are on the volume already", finished(), progress_.fetched()};
+  }
+  if (auto measured = measure(); !measured) return std::unexpected(measured.error());
+  for (std::size_t i = plan_.files.size(); i-- > 0;) {
+    if (good_[i]) {
+      progress_.finish_file(good_[i]->seen.size);
+    } else if (auto brought = bring(i, lock->weak()); !brought) {
+      return std::unexpected(brought.error());
+    }
+  }
+  if (auto checked = check_splits(); !checked) return std::unexpected(checked.error());
+  return Outcome{Reason::fetched,
+                 there ? "downloaded the new version, verified and published it" : "downloaded, verified and published",
+                 finished(), progress_.fetched()};
+}
+
+Try<> Run::look() {
+  for (std::size_t i = 0; i < plan_.files.size(); ++i) {
+    if (good_[i]) continue;
+    if (auto looked = look_at(i); !looked) return looked;
+  }
+  return {};
+}
+
+Try<> Run::look_at(std::size_t index) {
+  std::vector<std::string> names{plan_.files[index].name};
+  if (plan_.single) {
+    for (auto& name : gguf_files_in(plan_.folder)) {
+      if (name != names.front()) names.push_back(std::move(name));
+    }
+  }
+  for (const auto& name : names) {
+    const auto taken = take_if_good(index, name);
+    if (!taken) return std::unexpected(taken.error());
+    if (*taken) return {};
+  }
+  return {};
+}
+
+Try<bool> Run::take_if_good(std::size_t index, const std::string& name) {
+  const auto& remote = plan_.files[index].remote;
+  const auto record = read_record(layout_.record(name));
+  auto seen = verify_file(path_of(name), {remote.sha256, remote.gguf}, record, progress_, stop_);
+  if (seen) {
+    if (!record || record->sha256 != seen->sha256) remember(name, seen->sha256, {});
+    good_[index] = Good{name, std::move(*seen)};
+    return true;
+  }
+  if (seen.error().reason == Reason::interrupted) return std::unexpected(seen.error());
+  if (seen.error().reason != Reason::not_found) {
+    base::log::warning("not-good", {{"file", path_of(name)}, {"error", seen.error().error.to_string()}});
+  }
+  return false;
+}
+
+Try<> Run::ask_for_changes() {
+  for (std::size_t i = 0; i < plan_.files.size(); ++i) {
+    if (!good_[i]) continue;
+    const auto identity = probe(transport_, plan_.files[i].remote, options_.download, stop_);
+    if (!identity) {
+      // What is there is good; a host that is away is no reason to be without a model.
+      base::log::warning("cannot-ask", {{"error", identity.error().error.to_string()}});
+      continue;
+    }
+    const auto& seen = good_[i]->seen;
+    const auto record = read_record(layout_.record(good_[i]->name));
+    const Identity before{{}, record ? record->etag : "", record ? record->last_modified : "", seen.size, seen.sha256};
+    if (before.same_as(*identity)) {
+      remember(good_[i]->name, seen.sha256, *identity);
+    } else {
+      base::log::info("source-changed", {{"file", good_[i]->name}});
+      plan_.files[i].name = good_[i]->name;
+      good_[i].reset();
+    }
+  }
+  return {};
+}
+
+/// Sizes of a set, for the progress and for the room it needs. A single file tells its size with its first bytes.
+Try<> Run::measure() {
+  std::uint64_t total = 0;
+  std::uint64_t missing = 0;
+  for (std::size_t i = 0; i < plan_.files.size(); ++i) {
+    if (good_[i]) {
+      total += good_[i]->seen.size;
+      continue;
+    }
+    if (plan_.files.size() == 1) return {};
+    const auto identity = probe(transport_, plan_.files[i].remote, options_.download, stop_);
+    if (!identity || !identity->size) return {};  // the download itself says what is wrong
+    total += *identity->size;
+    missing += *identity->size;
+  }
+  progress_.set_total(total);
+  return check_room(without_slash(options_.to), missing);
+}
+
+Try<> Run::bring(std::size_t index, bool own_partial) {
+  const auto& file = plan_.files[index];
+  auto stem = layout_.partial_stem(file.name);
+  if (own_partial) stem += "-" + boot_id().substr(0, 8) + std::to_string(::getpid());
+  auto partial = Partial::open(stem, boot_id());
+  if (!partial) return std::unexpected(partial.error());
+  base::log::info("download", {{"source", api::without_secrets(file.remote.url)}, {"to", path_of(file.name)}});
+  auto remote = file.remote;
+  if (remote.aws && remote.sha256.empty()) {
+    // S3 tells a file's checksum to a HEAD only.
+    if (const auto identity = probe(transport_, remote, options_.download, stop_)) remote.sha256 = identity->sha256;
+  }
+  auto done = download(transport_, remote, options_.download, *partial, progress_, stop_);
+  if (!done) {
+    auto failure = done.error();
+    if (failure.reason == Reason::not_gguf || failure.reason == Reason::not_found) partial->remove();
+    if (failure.reason == Reason::not_found && file.role == Role::shard) failure.reason = Reason::shard_missing;
+    return std::unexpected(failure);
+  }
+  auto published = publish(index, *partial, *done);
+  if (!published && published.error().reason == Reason::not_gguf) partial->remove();
+  return published;
+}
+
+Try<> Run::publish(std::size_t index, Partial& partial, const Downloaded& done) {
+  const auto& file = plan_.files[index];
+  Seen seen{done.size, done.sha256, 0};
+  if (file.remote.gguf) {
+    const auto read = [&](std::uint64_t offset, char* into, std::size_t size) {
+      return partial.read_at(offset, into, size);
+    };
+    const auto header = read_gguf(read, done.size);
+    if (!header) {
+      return give_up(Reason::not_gguf, "is a broken GGUF: " + header.error(), api::without_secrets(file.remote.url),
+                     "upload the file to the source again");
+    }
+    seen.split_count = header->split_count;
+  }
+  if (auto published = partial.publish(done.size, path_of(file.name)); !published) return published;
+  remember(file.name, done.sha256, done.identity);
+  progress_.finish_file(done.size);
+  base::log::info("published", {{"file", path_of(file.name)}, {"bytes", done.size}, {"sha256", done.sha256}});
+  good_[index] = Good{file.name, seen};
+  return {};
+}
+
+Try<> Run::check_splits() const {
+  const auto& primary = good_.front();
+  const auto wanted = primary ? primary->seen.split_count : 0;
+  if (wanted <= 1 || api::shards_of(primary->name).size() == wanted) return {};
+  return give_up(Reason::shard_missing,
+                 "is part of a model in " + std::to_string(wanted) + " files, and its name does not say so",
+                 path_of(primary->name), "keep the names -00001-of-0000N.gguf, and list them in spec.files");
+}
+
+std::vector<FinishedFile> Run::finished() const {
+  std::vector<FinishedFile> out;
+  for (std::size_t i = 0; i < good_.size(); ++i) {
+    if (!good_[i]) continue;
+    out.push_back({path_of(good_[i]->name), good_[i]->seen.size, good_[i]->seen.sha256, plan_.files[i].role});
+  }
+  return out;
+}
+
+void Run::remember(const std::string& name, const std::string& sha256, const Identity& identity) const {
+  struct stat status {};
+  if (::stat(path_of(name).c_str(), &status) != 0) return;
+  write_record(layout_.record(name),
+               {static_cast<std::uint64_t>(status.st_size),
+                std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec,
+                static_cast<std::uint64_t>(status.st_ino), sha256, identity.etag, identity.last_modified});
+}
+
+}  // namespace
+
+Outcome run(const Options& options, Progress& progress, const std::stop_token& stop) {
+  auto plan = make_plan(options);
+  if (!plan) {
+    progress.set_state(State::failed);
+    return outcome_of(plan.error(), 0);
+  }
+  const bool verify_only = plan->kind == api::SourceKind::pvc;
+  Run run(options, std::move(*plan), progress, stop);
+  const auto outcome = verify_only ? run.verify_only() : run.fetch();
+  progress.set_state(outcome ? State::done : State::failed);
+  return outcome ? *outcome : outcome_of(outcome.error(), progress.fetched());
+}
+
+}  // namespace fetch
