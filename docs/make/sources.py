@@ -26,8 +26,8 @@ def source_files(program):
 def binary(program):
     """The newest built binary of a program, or the one that $BUILD holds; None when there is none."""
     build = os.environ.get("BUILD", f"{ROOT}/build/*")
-    found = [path for pattern in (f"{build}/**/{program}", f"{ROOT}/../build/*/**/{program}")
-             for path in glob.glob(pattern, recursive=True) if os.path.isfile(path) and os.access(path, os.X_OK)]
+    found = [path for path in glob.glob(f"{build}/**/{program}", recursive=True)
+             if os.path.isfile(path) and os.access(path, os.X_OK)]
     return max(found, key=os.path.getmtime) if found else None
 
 

@@ -11,7 +11,7 @@ import yaml
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 CHART = os.path.join(ROOT, "charts", "llmkube-router")
 VALUES = os.path.join(ROOT, "test", "chart", "values")
-CACHE = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")) + "/llmkube-router"
+CACHE = os.environ.get("LLMKUBE_ROUTER_CACHE", os.path.expanduser("~/.cache/llmkube-router"))
 RELEASE, NAMESPACE = "llmkube-router", "router-system"
 
 
