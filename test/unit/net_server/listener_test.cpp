@@ -2,7 +2,7 @@
 
 #include "common/net/server.hpp"
 #include "test/catch.hpp"
-#include "test/unit/net_server/raw_client.hpp"
+#include "test/support/raw_client.hpp"
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "test/catch.hpp"
-#include "test/unit/net_server/raw_client.hpp"
+#include "test/support/raw_client.hpp"
 
 namespace {
 

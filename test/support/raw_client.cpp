@@ -1,4 +1,4 @@
-#include "test/unit/net_server/raw_client.hpp"
+#include "test/support/raw_client.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
