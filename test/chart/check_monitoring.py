@@ -97,6 +97,16 @@ class Monitoring(unittest.TestCase):
             allowed = of_the_scrape.union(*[rows.get(re.sub(r"_(bucket|sum|count)$", "", n), set()) for n in names_in(query)])
             self.assertFalse(grouped - allowed, query)
 
+    def test_dashboard_queries_are_good_promql(self):
+        promtool = tools.need("promtool", "apt-get install prometheus")
+        queries = [target["expr"] for panel in self.dashboard["panels"] for target in panel.get("targets", [])]
+        rules = [{"record": f"query_{number}", "expr": query} for number, query in enumerate(queries)]
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}, file)
+            file.flush()
+            done = tools.run([promtool, "check", "rules", file.name])
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
     def test_dashboard_reaches_grafana_unchanged(self):
         config_map = tools.one(tools.rendered("everything"), "ConfigMap", "llmkube-router-dashboard")
         self.assertEqual(json.loads(config_map["data"]["llmkube-router.json"]), self.dashboard)
