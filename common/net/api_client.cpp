@@ -50,8 +50,7 @@ bool take_event(std::string_view line, const ApiClient::EventReceiver& on_event,
     end.message = object == nullptr ? "an event without an object" : base::string_at(*object, {"message"});
     return false;
   }
-  on_event(type, *object);
-  return true;
+  return on_event(type, *object);
 }
 
 }  // namespace
@@ -113,6 +112,7 @@ struct ApiClient::State {
   std::mutex mutex;  // guards all below
   Watched authority, certificate, key, token;
   std::shared_ptr<HttpClient> client;
+  std::shared_ptr<Cancellation> cancellation = std::make_shared<Cancellation>();
 };
 
 base::Result<std::unique_ptr<ApiClient>> ApiClient::make(ApiConfig config, Observer observer) {
@@ -135,6 +135,7 @@ base::Result<std::shared_ptr<HttpClient>> ApiClient::client() {
   changed |= state.key.refresh();
   if (!changed) return state.client;
   HttpClientOptions options;
+  options.timeouts = state.config.timeouts;
   options.url = state.config.server;
   options.tls =
       ClientTls{state.authority.content, state.certificate.content, state.key.content, state.config.server_name};
@@ -156,11 +157,24 @@ void ApiClient::authorize(HttpRequest& request) {
   request.headers.push_back({"Accept", "application/json"});
 }
 
+void ApiClient::interrupt() {
+  auto fresh = std::make_shared<Cancellation>();
+  {
+    const std::lock_guard lock(state_->mutex);
+    std::swap(fresh, state_->cancellation);
+  }
+  fresh->cancel();
+}
+
 base::Result<ApiResponse> ApiClient::call(std::string_view verb, HttpRequest request) {
   auto http = client();
   if (!http) return std::unexpected(http.error());
   authorize(request);
-  auto response = (*http)->send(request, &cancellation_);
+  const auto cancellation = [this] {
+    const std::lock_guard lock(state_->mutex);
+    return state_->cancellation;
+  }();
+  auto response = (*http)->send(request, cancellation.get());
   if (observer_) observer_(verb, response ? response->status : 0);
   if (!response) return std::unexpected(response.error());
   return ApiResponse{response->status, std::move(response->body), read_retry_after(*response)};

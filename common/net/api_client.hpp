@@ -115,14 +115,14 @@ class ApiClient {
   [[nodiscard]] base::Result<Listed> list(const std::string& path, const ListOptions& options,
                                           const ItemReceiver& on_item);
 
-  /// Called with "ADDED", "MODIFIED", "DELETED" or "BOOKMARK".
-  using EventReceiver = std::function<void(std::string_view type, const base::JsonValue& object)>;
+  /// Called with "ADDED", "MODIFIED", "DELETED" or "BOOKMARK"; false ends the watch.
+  using EventReceiver = std::function<bool(std::string_view type, const base::JsonValue& object)>;
   /// Blocks until the watch ends.
   [[nodiscard]] WatchEnd watch(const std::string& path, const WatchOptions& options, const EventReceiver& on_event,
                                Cancellation& cancellation);
 
-  /// Ends what is under way and refuses what comes later: for the end of the program.
-  void cancel() { cancellation_.cancel(); }
+  /// Ends the requests that are under way (watches have Cancellations of their own); later ones are not affected.
+  void interrupt();
 
  private:
   ApiClient(ApiConfig config, Observer observer);
@@ -133,7 +133,6 @@ class ApiClient {
   struct State;
   std::unique_ptr<State> state_;
   Observer observer_;
-  Cancellation cancellation_;
 };
 
 }  // namespace net

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "common/base/error.hpp"
+#include "common/net/http_client.hpp"
 
 namespace net {
 
@@ -22,6 +23,8 @@ struct ApiConfig {
   std::string key_pem;
   /// The name in the server's certificate when it is not the URL's host.
   std::string server_name;
+  /// Of every request but watches, which have their own.
+  HttpTimeouts timeouts;
 };
 
 /// The directory that Kubernetes mounts into a Pod.

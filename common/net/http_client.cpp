@@ -237,6 +237,12 @@ void Cancellation::cancel() {
   const std::lock_guard lock(mutex_);
   cancelled_ = true;
   for (const int fd : sockets_) ::shutdown(fd, SHUT_RDWR);
+  changed_.notify_all();
+}
+
+bool Cancellation::wait_for(std::chrono::nanoseconds time) const {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_until(lock, Steady::now() + time, [this] { return cancelled_; });
 }
 
 bool Cancellation::cancelled() const {

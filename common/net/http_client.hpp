@@ -1,5 +1,6 @@
 #pragma once
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -101,10 +102,13 @@ class Cancellation {
 
   void cancel();
   [[nodiscard]] bool cancelled() const;
+  /// Sleeps; returns early, with true, when cancelled.
+  bool wait_for(std::chrono::nanoseconds time) const;
 
  private:
   friend class CancellableSocket;
   mutable std::mutex mutex_;  // guards both
+  mutable std::condition_variable changed_;
   bool cancelled_ = false;
   std::vector<int> sockets_;  // duplicates: a descriptor that httplib has closed could be someone else's
 };

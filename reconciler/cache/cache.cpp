@@ -1,0 +1,404 @@
+#include "reconciler/cache/cache.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/kube/names.hpp"
+#include "reconciler/cache/name_index.hpp"
+
+namespace reconciler {
+namespace {
+
+template <class View>
+struct Stored {
+  View view;
+  Ownership ownership;
+  /// status.phase, of services and Models.
+  std::string phase = {};
+};
+
+template <class View>
+using Table = std::map<std::string, Stored<View>, std::less<>>;
+
+template <class View>
+std::optional<View> copy_of(const Table<View>& table, std::string_view name) {
+  const auto found = table.find(name);
+  return found == table.end() ? std::nullopt : std::optional<View>(found->second.view);
+}
+
+template <class View>
+void append(const Table<View>& table, const NameIndex::Names& names, std::vector<View>& to) {
+  for (const auto& name : names)
+    if (const auto found = table.find(name); found != table.end()) to.push_back(found->second.view);
+}
+
+template <class View>
+void copy_named(const Table<View>& table, const std::vector<std::string>& names,
+                std::map<std::string, View, std::less<>>& to, std::vector<std::string>* missing = nullptr) {
+  for (const auto& name : names) {
+    if (const auto found = table.find(name); found != table.end()) {
+      to.emplace(name, found->second.view);
+    } else if (missing != nullptr && std::find(missing->begin(), missing->end(), name) == missing->end()) {
+      missing->push_back(name);
+    }
+  }
+}
+
+bool same_generation(const ObjectMeta& a, const ObjectMeta& b) {
+  return a.uid == b.uid && a.generation == b.generation && a.deleting == b.deleting;
+}
+
+}  // namespace
+
+struct Cache::Namespace {
+  Table<ServiceObject> services;
+  Table<ModelObject> models;
+  Table<DeploymentView> deployments;
+  Table<ChildView> network_services;
+  Table<ChildView> config_maps;
+  Table<ChildView> autoscalers;
+  Table<PodView> pods;
+  Table<JobView> jobs;
+  Table<PodView> fetch_pods;
+  Table<ClaimView> claims;
+
+  NameIndex services_by_model;
+  NameIndex pods_by_service;
+  NameIndex jobs_by_model;
+  NameIndex fetch_pods_by_model;
+
+  /// Calls `visit(pointer to the table, decoder)` for the resource.
+  template <class Visit>
+  static auto of(Resource resource, Visit visit) {
+    switch (resource) {
+      case Resource::service:
+        return visit(&Namespace::services, decode_service);
+      case Resource::model:
+        return visit(&Namespace::models, decode_model);
+      case Resource::deployment:
+        return visit(&Namespace::deployments, decode_deployment);
+      case Resource::network_service:
+        return visit(&Namespace::network_services, decode_child);
+      case Resource::config_map:
+        return visit(&Namespace::config_maps, decode_child);
+      case Resource::autoscaler:
+        return visit(&Namespace::autoscalers, decode_child);
+      case Resource::pod:
+        return visit(&Namespace::pods, decode_pod);
+      case Resource::job:
+        return visit(&Namespace::jobs, decode_job);
+      case Resource::fetch_pod:
+        return visit(&Namespace::fetch_pods, decode_pod);
+      case Resource::claim:
+        return visit(&Namespace::claims, decode_claim);
+    }
+    std::unreachable();
+  }
+
+  // Keeping the indices: `update` is NameIndex::insert or ::erase.
+  template <class Update>
+  void index(Resource, const ServiceObject& service, Update update) {
+    for (const auto& model : models_of(*service.view)) update(services_by_model, model, service.meta.name);
+  }
+  template <class Update>
+  void index(Resource resource, const PodView& pod, Update update) {
+    if (resource == Resource::pod) {
+      update(pods_by_service, pod.service, pod.meta.name);
+    } else {
+      update(fetch_pods_by_model, pod.model, pod.meta.name);
+    }
+  }
+  template <class Update>
+  void index(Resource, const JobView& job, Update update) {
+    update(jobs_by_model, job.model, job.meta.name);
+  }
+  template <class View, class Update>
+  void index(Resource, const View&, Update) {}
+
+  template <class View>
+  void insert_into_index(Resource resource, const View& view) {
+    index(resource, view, [](NameIndex& at, const std::string& key, const std::string& name) { at.insert(key, name); });
+  }
+  template <class View>
+  void erase_from_index(Resource resource, const View& view) {
+    index(resource, view, [](NameIndex& at, const std::string& key, const std::string& name) { at.erase(key, name); });
+  }
+};
+
+namespace {
+
+/// Collects whose decision a change may alter.
+class Concerned {
+ public:
+  Concerned(const Settings& settings, std::string name_space)
+      : settings_(settings), namespace_(std::move(name_space)) {}
+
+  template <class Tables>
+  void service(const Tables& tables, std::string_view name) {
+    const auto found = tables.services.find(name);
+    if (found != tables.services.end() && is_ours(settings_, *found->second.view.view)) add_service(std::string(name));
+  }
+  template <class Tables>
+  void model(const Tables& tables, const std::string& name) {
+    if (name.empty()) return;
+    add_model(name);
+    for (const auto& service_name : tables.services_by_model.at(name)) service(tables, service_name);
+  }
+
+  template <class Tables>
+  void by(const Tables& tables, Resource, const ServiceObject& view) {
+    service(tables, view.meta.name);
+  }
+  template <class Tables>
+  void by(const Tables& tables, Resource, const ModelObject& view) {
+    model(tables, view.meta.name);
+  }
+  template <class Tables>
+  void by(const Tables& tables, Resource, const DeploymentView& view) {
+    service(tables, view.meta.name);
+  }
+  template <class Tables>
+  void by(const Tables& tables, Resource, const ChildView& view) {
+    service(tables, view.service);
+  }
+  template <class Tables>
+  void by(const Tables& tables, Resource resource, const PodView& view) {
+    if (resource == Resource::pod) {
+      service(tables, view.service);
+    } else {
+      model(tables, view.model);
+    }
+  }
+  template <class Tables>
+  void by(const Tables& tables, Resource, const JobView& view) {
+    model(tables, view.model);
+  }
+  /// Claims change a few times in their life, so all services of the namespace are asked.
+  template <class Tables>
+  void by(const Tables& tables, Resource, const ClaimView& view) {
+    for (const auto& [name, stored] : tables.services) {
+      std::map<std::string, ModelObject, std::less<>> models;
+      const auto names = models_of(*stored.view.view);
+      copy_named(tables.models, names, models);
+      const auto claims = claims_of(settings_, *stored.view.view, models);
+      if (std::find(claims.begin(), claims.end(), view.meta.name) == claims.end()) continue;
+      service(tables, name);
+      for (const auto& model_name : names) add_model(model_name);
+    }
+  }
+  /// A service of another shape than before, or gone: its Models' Jobs may be wanted, or not any more.
+  void models_of_service(const ServiceObject& view) {
+    for (const auto& name : models_of(*view.view)) add_model(name);
+  }
+
+  [[nodiscard]] const std::set<Key>& keys() const { return keys_; }
+
+ private:
+  void add_service(std::string name) { keys_.insert({Key::Kind::service, namespace_, std::move(name)}); }
+  void add_model(std::string name) { keys_.insert({Key::Kind::model, namespace_, std::move(name)}); }
+
+  const Settings& settings_;
+  std::string namespace_;
+  std::set<Key> keys_;
+};
+
+void note_service_change(Concerned& concerned, const ServiceObject* before, const ServiceObject* after) {
+  if (before != nullptr && after != nullptr && same_generation(before->meta, after->meta)) return;
+  if (before != nullptr) concerned.models_of_service(*before);
+  if (after != nullptr) concerned.models_of_service(*after);
+}
+template <class View>
+void note_service_change(Concerned&, const View*, const View*) {}
+
+}  // namespace
+
+Cache::Cache(Settings settings, Notify notify, Vanished vanished)
+    : settings_(std::move(settings)), notify_(std::move(notify)), vanished_(std::move(vanished)) {}
+
+Cache::~Cache() = default;
+
+void Cache::tell(const std::set<Key>& keys) const {
+  for (const auto& key : keys) notify_(key);
+}
+
+void Cache::store(Resource resource, const base::JsonValue& object, Source source) {
+  const std::string namespace_ = base::string_at(object, {"metadata", "namespace"});
+  const std::string name = base::string_at(object, {"metadata", "name"});
+  Concerned concerned(settings_, namespace_);
+  bool replaced = false;
+  Namespace::of(resource, [&](auto table_of, auto decode) {
+    auto view = decode(object);  // outside the lock: this is the long part
+    const Ownership ownership = read_ownership(object);
+    std::string phase;
+    if (resource == Resource::service || resource == Resource::model)
+      phase = base::string_at(object, {"status", "phase"});
+
+    const std::lock_guard lock(mutex_);
+    auto& slot = namespaces_[namespace_];
+    if (slot == nullptr) slot = std::make_unique<Namespace>();
+    auto& table = (*slot).*table_of;
+    const auto found = table.find(name);
+    if (found != table.end()) {
+      const auto& before = found->second.view.meta;
+      if (before.resource_version == view.meta.resource_version) return;
+      if (source != Source::list && is_earlier(view.meta.resource_version, before.resource_version)) return;
+      replaced = before.uid != view.meta.uid;
+      slot->erase_from_index(resource, found->second.view);
+      if (source != Source::write) concerned.by(*slot, resource, found->second.view);  // whom it belonged to before
+      note_service_change(concerned, &found->second.view, &view);
+      found->second = {std::move(view), ownership, std::move(phase)};
+      slot->insert_into_index(resource, found->second.view);
+      if (source != Source::write) concerned.by(*slot, resource, found->second.view);
+    } else {
+      const auto added = table.emplace(name, Stored{std::move(view), ownership, std::move(phase)}).first;
+      slot->insert_into_index(resource, added->second.view);
+      note_service_change(concerned, static_cast<decltype(&added->second.view)>(nullptr), &added->second.view);
+      if (source != Source::write) concerned.by(*slot, resource, added->second.view);
+    }
+  });
+  if (replaced && vanished_) vanished_(resource, namespace_, name);
+  tell(concerned.keys());
+}
+
+void Cache::remove(Resource resource, const base::JsonValue& object) {
+  const std::string namespace_ = base::string_at(object, {"metadata", "namespace"});
+  const std::string name = base::string_at(object, {"metadata", "name"});
+  const std::string uid = base::string_at(object, {"metadata", "uid"});
+  Concerned concerned(settings_, namespace_);
+  bool removed = false;
+  Namespace::of(resource, [&](auto table_of, auto) {
+    const std::lock_guard lock(mutex_);
+    const auto slot = namespaces_.find(namespace_);
+    if (slot == namespaces_.end()) return;
+    Namespace& tables = *slot->second;
+    auto& table = tables.*table_of;
+    const auto found = table.find(name);
+    if (found == table.end() || (!uid.empty() && found->second.view.meta.uid != uid))
+      return;  // a newer one of that name
+    concerned.by(tables, resource, found->second.view);
+    note_service_change(concerned, &found->second.view, static_cast<decltype(&found->second.view)>(nullptr));
+    tables.erase_from_index(resource, found->second.view);
+    table.erase(found);
+    removed = true;
+  });
+  if (removed && vanished_) vanished_(resource, namespace_, name);
+  tell(concerned.keys());
+}
+
+void Cache::retain(Resource resource, const std::string& namespace_, const std::set<std::string, std::less<>>& listed) {
+  std::vector<std::pair<std::string, std::string>> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [at, tables] : namespaces_) {
+      if (!namespace_.empty() && at != namespace_) continue;
+      Namespace::of(resource, [&](auto table_of, auto) {
+        for (const auto& [name, stored] : (*tables).*table_of)
+          if (!listed.contains(at + "/" + name)) gone.emplace_back(at, name);
+      });
+    }
+  }
+  for (const auto& [at, name] : gone) {
+    base::JsonDocument object;
+    object.SetObject();
+    base::JsonValue metadata(rapidjson::kObjectType);
+    auto& allocator = object.GetAllocator();
+    metadata.AddMember("namespace", base::JsonValue(at.c_str(), allocator), allocator);
+    metadata.AddMember("name", base::JsonValue(name.c_str(), allocator), allocator);
+    object.AddMember("metadata", metadata, allocator);
+    remove(resource, object);
+  }
+}
+
+std::optional<Observed> Cache::observe_service(const std::string& namespace_, const std::string& name,
+                                               std::vector<std::string>* missing_claims) const {
+  const std::lock_guard lock(mutex_);
+  const auto slot = namespaces_.find(namespace_);
+  if (slot == namespaces_.end()) return std::nullopt;
+  const Namespace& tables = *slot->second;
+  auto service = copy_of(tables.services, name);
+  if (!service || !is_ours(settings_, *service->view)) return std::nullopt;
+
+  Observed observed;
+  observed.service = std::move(*service);
+  const auto models = models_of(*observed.service.view);
+  copy_named(tables.models, models, observed.models);
+  observed.deployment = copy_of(tables.deployments, name);
+  observed.network_service = copy_of(tables.network_services, kube::service_name(name));
+  observed.config_map = copy_of(tables.config_maps, name + "-models");
+  observed.autoscaler = copy_of(tables.autoscalers, name);
+  append(tables.pods, tables.pods_by_service.at(name), observed.pods);
+  for (const auto& model : models) {
+    append(tables.jobs, tables.jobs_by_model.at(model), observed.jobs);
+    append(tables.fetch_pods, tables.fetch_pods_by_model.at(model), observed.fetch_pods);
+  }
+  copy_named(tables.claims, claims_of(settings_, *observed.service.view, observed.models), observed.claims,
+             missing_claims);
+  return observed;
+}
+
+std::optional<ObservedModel> Cache::observe_model(const std::string& namespace_, const std::string& name,
+                                                  std::vector<std::string>* missing_claims) const {
+  const std::lock_guard lock(mutex_);
+  const auto slot = namespaces_.find(namespace_);
+  if (slot == namespaces_.end()) return std::nullopt;
+  const Namespace& tables = *slot->second;
+  auto model = copy_of(tables.models, name);
+  if (!model) return std::nullopt;
+
+  ObservedModel observed;
+  observed.model = std::move(*model);
+  append(tables.jobs, tables.jobs_by_model.at(name), observed.jobs);
+  append(tables.fetch_pods, tables.fetch_pods_by_model.at(name), observed.fetch_pods);
+  for (const auto& service_name : tables.services_by_model.at(name)) {
+    const auto found = tables.services.find(service_name);
+    if (found == tables.services.end() || !is_ours(settings_, *found->second.view.view)) continue;
+    observed.services.push_back(found->second.view);
+    std::map<std::string, ModelObject, std::less<>> models;
+    copy_named(tables.models, models_of(*found->second.view.view), models);
+    copy_named(tables.claims, claims_of(settings_, *found->second.view.view, models), observed.claims, missing_claims);
+  }
+  return observed;
+}
+
+std::optional<LiveObject> Cache::live(Resource resource, const std::string& namespace_, const std::string& name) const {
+  return Namespace::of(resource, [&](auto table_of, auto) -> std::optional<LiveObject> {
+    const std::lock_guard lock(mutex_);
+    const auto slot = namespaces_.find(namespace_);
+    if (slot == namespaces_.end()) return std::nullopt;
+    const auto& table = (*slot->second).*table_of;
+    const auto found = table.find(name);
+    if (found == table.end()) return std::nullopt;
+    const auto& meta = found->second.view.meta;
+    return LiveObject{meta.uid, meta.resource_version, meta.generation, found->second.ownership};
+  });
+}
+
+std::string Cache::version_of(const Key& key) const {
+  const auto resource = key.kind == Key::Kind::service ? Resource::service : Resource::model;
+  const auto found = live(resource, key.namespace_, key.name);
+  return found ? found->resource_version : std::string{};
+}
+
+std::vector<Key> Cache::keys() const {
+  std::vector<Key> keys;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [at, tables] : namespaces_) {
+    for (const auto& [name, stored] : tables->models) keys.push_back({Key::Kind::model, at, name});
+    for (const auto& [name, stored] : tables->services)
+      if (is_ours(settings_, *stored.view.view)) keys.push_back({Key::Kind::service, at, name});
+  }
+  return keys;
+}
+
+Cache::Phases Cache::phases() const {
+  Phases phases;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [at, tables] : namespaces_) {
+    for (const auto& [name, stored] : tables->services)
+      if (is_ours(settings_, *stored.view.view)) ++phases.services[stored.phase];
+    for (const auto& [name, stored] : tables->models) ++phases.models[stored.phase];
+  }
+  return phases;
+}
+
+}  // namespace reconciler

@@ -1,0 +1,79 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/json.hpp"
+#include "reconciler/cache/ownership.hpp"
+#include "reconciler/cache/resource.hpp"
+#include "reconciler/queue/key.hpp"
+#include "reconciler/reconcile/reconcile.hpp"
+
+namespace reconciler {
+
+/// The cluster as far as we care: typed views by namespace and name, and who has to be looked at again when one of
+/// them changes. Bodies are dropped once decoded: a thousand services of three models take a few megabytes.
+/// Thread-safe; every call is short.
+class Cache {
+ public:
+  /// Called, without a lock held, with each object whose decision may be another one now.
+  using Notify = std::function<void(const Key&)>;
+  /// Called when a child that is not being deleted by us vanished or came anew, so that what was last applied to it
+  /// counts no more.
+  using Vanished = std::function<void(Resource, const std::string& namespace_, const std::string& name)>;
+
+  Cache(Settings settings, Notify notify, Vanished vanished = {});
+  ~Cache();
+
+  /// A list item or a watch event. States older than what is kept are ignored.
+  void upsert(Resource resource, const base::JsonValue& object) { store(resource, object, Source::watch); }
+  /// The answer to our own write: as `upsert`, but it concerns nobody who does not know it already.
+  void record_write(Resource resource, const base::JsonValue& object) { store(resource, object, Source::write); }
+  /// A complete list: states count even when they look older (a server that was restored from a backup).
+  void upsert_listed(Resource resource, const base::JsonValue& object) { store(resource, object, Source::list); }
+  void remove(Resource resource, const base::JsonValue& object);
+  /// After a complete list of a namespace ("" = all): what is not in it ("namespace/name") is gone.
+  void retain(Resource resource, const std::string& namespace_, const std::set<std::string, std::less<>>& listed);
+
+  /// All that the decision about one service rests on, without samples and problems; nothing when it is not there or
+  /// not ours. Claims that it needs and the cache lacks go to `missing_claims`.
+  [[nodiscard]] std::optional<Observed> observe_service(const std::string& namespace_, const std::string& name,
+                                                        std::vector<std::string>* missing_claims) const;
+  [[nodiscard]] std::optional<ObservedModel> observe_model(const std::string& namespace_, const std::string& name,
+                                                           std::vector<std::string>* missing_claims) const;
+
+  [[nodiscard]] std::optional<LiveObject> live(Resource resource, const std::string& namespace_,
+                                               const std::string& name) const;
+  /// resourceVersion of a service or Model as it is kept; empty when it is not there.
+  [[nodiscard]] std::string version_of(const Key& key) const;
+
+  /// Every service and every Model.
+  [[nodiscard]] std::vector<Key> keys() const;
+
+  /// For the metrics: phase of each service of ours, and of each Model, with how many have it.
+  struct Phases {
+    std::map<std::string, int> services;
+    std::map<std::string, int> models;
+  };
+  [[nodiscard]] Phases phases() const;
+
+ private:
+  enum class Source { list, watch, write };
+  struct Namespace;
+
+  void store(Resource resource, const base::JsonValue& object, Source source);
+  void tell(const std::set<Key>& keys) const;
+
+  const Settings settings_;
+  const Notify notify_;
+  const Vanished vanished_;
+  mutable std::mutex mutex_;  // guards namespaces_
+  std::map<std::string, std::unique_ptr<Namespace>, std::less<>> namespaces_;
+};
+
+}  // namespace reconciler

@@ -1,0 +1,196 @@
+#include "reconciler/controller.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/log.hpp"
+
+namespace reconciler {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// After a write that has not come back through the watch.
+constexpr milliseconds kWatchPause{1000};
+
+void add_targets(Sampler::What what, const std::vector<std::string>& names, const std::vector<PodView>& pods,
+                 std::vector<Sampler::Target>& targets) {
+  for (const auto& name : names) {
+    const auto pod =
+        std::find_if(pods.begin(), pods.end(), [&](const PodView& view) { return view.meta.name == name; });
+    if (pod != pods.end() && !pod->ip.empty()) targets.push_back({what, name, pod->ip});
+  }
+}
+
+bool same(const std::vector<ApplyProblem>& a, const std::vector<ApplyProblem>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const ApplyProblem& x, const ApplyProblem& y) {
+    return x.kind == y.kind && x.name == y.name && x.reason == y.reason && x.message == y.message &&
+           x.manager == y.manager;
+  });
+}
+
+bool is_on_the_way(const Decision& decision) {
+  return decision.status.has_value() || !decision.sample_progress.empty() || decision.requeue_after.has_value();
+}
+
+/// What the first part of a pass left, and what the second adds.
+Outcome joined(Outcome first, const Outcome& second) {
+  if (second.error) first.error = second.error;
+  first.retry_after = std::max(first.retry_after, second.retry_after);
+  first.writes += second.writes;
+  return first;
+}
+
+}  // namespace
+
+void Controller::set_active(bool active) {
+  if (active_.exchange(active) == active || !active) return;
+  for (const auto& key : parts_.cache.keys()) parts_.queue.add(key);
+}
+
+void Controller::set_priority_classes(std::shared_ptr<const std::set<std::string>> names) {
+  const std::lock_guard lock(mutex_);
+  priority_classes_ = std::move(names);
+}
+
+void Controller::work() {
+  while (auto key = parts_.queue.take()) {
+    if (active_) pass(*key);  // else it is dropped: becoming active makes every object due
+    parts_.queue.done(*key);
+  }
+}
+
+void Controller::pass(const Key& key) {
+  const auto began = parts_.clock.steady();
+  const Outcome outcome = key.kind == Key::Kind::service ? pass_service(key) : pass_model(key);
+  const std::chrono::duration<double> took = parts_.clock.steady() - began;
+  parts_.metrics.add("llmkube_router_reconcile_total", {outcome.error ? "error" : "ok"});
+  parts_.metrics.observe("llmkube_router_reconcile_duration_seconds", {}, took.count());
+  finish(key, outcome);
+}
+
+std::optional<Observed> Controller::observe_service(const Key& key) {
+  std::vector<std::string> missing;
+  auto observed = parts_.cache.observe_service(key.namespace_, key.name, &missing);
+  if (!observed) return observed;
+  for (const auto& name : missing)
+    if (auto claim = claims_.read(key.namespace_, name)) observed->claims.emplace(name, std::move(*claim));
+  observed->agents = parts_.sampler.agents(key);
+  observed->progress = parts_.sampler.progress(key);
+  observed->problems = problems_of(key);
+  const std::lock_guard lock(mutex_);
+  observed->priority_classes = priority_classes_;
+  return observed;
+}
+
+std::optional<ObservedModel> Controller::observe_model(const Key& key) {
+  std::vector<std::string> missing;
+  auto observed = parts_.cache.observe_model(key.namespace_, key.name, &missing);
+  if (!observed) return observed;
+  for (const auto& name : missing)
+    if (auto claim = claims_.read(key.namespace_, name)) observed->claims.emplace(name, std::move(*claim));
+  observed->progress = parts_.sampler.progress(key);
+  return observed;
+}
+
+Outcome Controller::pass_service(const Key& key) {
+  auto observed = observe_service(key);
+  if (!observed) {
+    parts_.sampler.want(key, {}, false);
+    keep_problems(key, {});
+    return {};
+  }
+  Decision decision = reconcile(parts_.settings, *observed, parts_.clock.wall());
+  Outcome outcome = parts_.applier.carry_out(key, decision);
+  const bool problems_changed = !same(outcome.problems, observed->problems);
+  keep_problems(key, outcome.problems);
+  if (outcome.writes > 0 || problems_changed) {
+    // The status speaks of what is there now; what else is to be made waits for the next pass.
+    if (auto again = observe_service(key)) {
+      observed = std::move(again);
+      Decision second = reconcile(parts_.settings, *observed, parts_.clock.wall());
+      if (second.desired.size() != decision.desired.size()) outcome.look_again = true;
+      decision = std::move(second);
+    }
+  }
+  outcome = joined(std::move(outcome), parts_.applier.write_status(key, observed->service.meta, decision));
+
+  std::vector<Sampler::Target> targets;
+  add_targets(Sampler::What::agent, decision.sample_agents, observed->pods, targets);
+  add_targets(Sampler::What::progress, decision.sample_progress, observed->fetch_pods, targets);
+  parts_.sampler.want(key, targets, is_on_the_way(decision));
+  look_again(key, decision, outcome);
+  return outcome;
+}
+
+Outcome Controller::pass_model(const Key& key) {
+  const auto observed = observe_model(key);
+  if (!observed) {
+    parts_.sampler.want(key, {}, false);
+    return {};
+  }
+  const Decision decision = reconcile_model(parts_.settings, *observed, parts_.clock.wall());
+  Outcome outcome = parts_.applier.carry_out(key, decision);
+  outcome = joined(std::move(outcome), parts_.applier.write_status(key, observed->model.meta, decision));
+
+  std::vector<Sampler::Target> targets;
+  add_targets(Sampler::What::progress, decision.sample_progress, observed->fetch_pods, targets);
+  parts_.sampler.want(key, targets, is_on_the_way(decision));
+  look_again(key, decision, outcome);
+  // What was recorded on a Job is news for the services that wait for it.
+  if (outcome.writes > 0)
+    for (const auto& service : observed->services)
+      parts_.queue.add({Key::Kind::service, key.namespace_, service.meta.name});
+  return outcome;
+}
+
+void Controller::look_again(const Key& key, const Decision& decision, const Outcome& outcome) {
+  if (decision.requeue_after) parts_.queue.add_after(key, *decision.requeue_after);
+  if (outcome.look_again) parts_.queue.add_after(key, kWatchPause);
+}
+
+void Controller::finish(const Key& key, const Outcome& outcome) {
+  report(key, outcome.error);
+  if (outcome.error) {
+    parts_.queue.retry(key, outcome.retry_after);
+  } else {
+    parts_.queue.succeeded(key);
+  }
+}
+
+void Controller::report(const Key& key, const std::optional<base::Error>& error) {
+  const std::string text = error ? error->to_string() : std::string{};
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = errors_.find(key);
+    if ((known == errors_.end() ? std::string{} : known->second) == text) return;
+    if (error) {
+      errors_[key] = text;
+    } else {
+      errors_.erase(known);
+    }
+  }
+  const std::string_view kind = key.kind == Key::Kind::service ? "isvc" : "model";
+  if (error) {
+    base::log::warning("reconcile-failed", {{kind, key.to_string()}, {"problem", text}});
+  } else {
+    base::log::info("reconcile-recovered", {{kind, key.to_string()}});
+  }
+}
+
+std::vector<ApplyProblem> Controller::problems_of(const Key& key) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = problems_.find(key);
+  return found == problems_.end() ? std::vector<ApplyProblem>{} : found->second;
+}
+
+void Controller::keep_problems(const Key& key, const std::vector<ApplyProblem>& problems) {
+  const std::lock_guard lock(mutex_);
+  if (problems.empty()) {
+    problems_.erase(key);
+  } else {
+    problems_[key] = problems;
+  }
+}
+
+}  // namespace reconciler

@@ -1,0 +1,69 @@
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.hpp"
+#include "common/base/metrics.hpp"
+#include "common/net/api_client.hpp"
+#include "reconciler/apply/applier.hpp"
+#include "reconciler/cache/cache.hpp"
+#include "reconciler/cache/claim_reader.hpp"
+#include "reconciler/queue/work_queue.hpp"
+#include "reconciler/reconcile/reconcile.hpp"
+#include "reconciler/sample/sampler.hpp"
+
+namespace reconciler {
+
+/// One pass over one object: observe, decide, carry out, look again. Everything else serves this.
+class Controller {
+ public:
+  struct Parts {
+    const Settings& settings;
+    const base::Clock& clock;
+    net::ApiClient& api;
+    Cache& cache;
+    WorkQueue& queue;
+    Sampler& sampler;
+    Applier& applier;
+    base::MetricTable& metrics;
+  };
+  explicit Controller(Parts parts) : parts_(parts), claims_(parts.api, parts.clock) {}
+
+  /// Takes keys until the queue is shut down; each worker is one thread. While `active(false)` keys stay in the queue.
+  void work();
+  /// Whether workers may start passes: we are the leader and the cache is complete. When it becomes true, every object
+  /// is due.
+  void set_active(bool active);
+
+  /// Names of the cluster's PriorityClasses; null while not known.
+  void set_priority_classes(std::shared_ptr<const std::set<std::string>> names);
+
+ private:
+  /// Gives the delay after which the object is to be looked at again.
+  void pass(const Key& key);
+  [[nodiscard]] Outcome pass_service(const Key& key);
+  [[nodiscard]] Outcome pass_model(const Key& key);
+  void finish(const Key& key, const Outcome& outcome);
+  void look_again(const Key& key, const Decision& decision, const Outcome& outcome);
+  void report(const Key& key, const std::optional<base::Error>& error);
+  [[nodiscard]] std::optional<Observed> observe_service(const Key& key);
+  [[nodiscard]] std::optional<ObservedModel> observe_model(const Key& key);
+  [[nodiscard]] std::vector<ApplyProblem> problems_of(const Key& key) const;
+  void keep_problems(const Key& key, const std::vector<ApplyProblem>& problems);
+
+  const Parts parts_;
+  ClaimReader claims_;
+  std::atomic<bool> active_ = false;
+  mutable std::mutex mutex_;  // guards all below
+  std::map<Key, std::string> errors_;
+  std::map<Key, std::vector<ApplyProblem>> problems_;
+  std::shared_ptr<const std::set<std::string>> priority_classes_;
+};
+
+}  // namespace reconciler

@@ -1,0 +1,76 @@
+#pragma once
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "reconciler/queue/key.hpp"
+
+namespace reconciler {
+
+/// Which objects are due, each at most once, and never at two workers at a time: as client-go's rate-limited queue.
+/// An object that is added while it is being worked on comes again afterwards. Thread-safe.
+class WorkQueue {
+ public:
+  using Duration = std::chrono::milliseconds;
+  struct Delays {
+    /// After the first failure of a key in a row; doubles with each one more, with jitter.
+    Duration first_retry{200};
+    Duration longest_retry{std::chrono::minutes{2}};
+  };
+
+  WorkQueue() : WorkQueue(Delays()) {}
+  explicit WorkQueue(Delays delays) : delays_(delays) {}
+
+  /// Due at once.
+  void add(const Key& key);
+  /// Due after `delay`, or earlier when it is due earlier anyway.
+  void add_after(const Key& key, Duration delay);
+  /// Due after the key's backoff, at least after `floor` (a server's Retry-After); counts a failure.
+  void retry(const Key& key, Duration floor = Duration{0});
+  /// The key's failures are forgotten.
+  void succeeded(const Key& key);
+
+  /// Waits for a key that is due; the caller ends with `done(key)`. Nothing once the queue is shut down.
+  [[nodiscard]] std::optional<Key> take();
+  void done(const Key& key);
+
+  /// `take` gives nothing from now on.
+  void shut_down();
+
+  /// Keys that are due and wait for a worker.
+  [[nodiscard]] std::size_t depth() const;
+  /// How long the first of them has waited.
+  [[nodiscard]] Duration oldest() const;
+
+ private:
+  using Time = std::chrono::steady_clock::time_point;
+  struct Entry {
+    /// queued: in ready_. working: at a worker. again: was added meanwhile.
+    bool queued = false;
+    Time since{};
+    bool working = false;
+    bool again = false;
+    unsigned failures = 0;
+    std::optional<Time> due;
+  };
+
+  void add_locked(const Key& key);
+  void add_after_locked(const Key& key, Duration delay);
+  void promote_due_locked(Time now);
+  void tidy_locked(const Key& key);
+
+  const Delays delays_;
+  mutable std::mutex mutex_;  // guards all below
+  std::condition_variable changed_;
+  std::map<Key, Entry> entries_;
+  std::deque<Key> ready_;
+  std::set<std::pair<Time, Key>> waiting_;
+  bool shut_down_ = false;
+};
+
+}  // namespace reconciler
