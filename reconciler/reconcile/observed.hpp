@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/clock.hpp"
@@ -93,6 +94,8 @@ struct JobView {
   /// Annotation inference.llmkube.dev/fetched: what model-fetch said last, as JSON text.
   std::string fetched;
   bool complete = false;
+  /// Annotation inference.llmkube.dev/claim: UID of the claim that it fills.
+  std::string claim_uid;
   /// Condition Failed with its reason; `failed_at` is its lastTransitionTime.
   std::optional<ContainerState> failed;
   std::optional<base::WallTime> failed_at;
@@ -111,6 +114,8 @@ struct DeploymentView {
   std::int64_t available = 0;
   /// Condition ReplicaFailure while True (quota, a denial), or Progressing while False (deadline).
   std::optional<ContainerState> failure;
+  /// Annotation inference.llmkube.dev/template-hash: which Pod template it was given.
+  std::string template_hash;
   /// Someone else sets spec.replicas through the scale subresource: an autoscaler at work.
   bool scaled = false;
 };
@@ -124,6 +129,13 @@ struct ClaimView {
   bool cache = false;
 };
 
+/// The files of one section of a models.ini.
+struct PresetFiles {
+  std::string model;
+  std::string mmproj;
+  bool operator==(const PresetFiles&) const = default;
+};
+
 /// Service, ConfigMap or HorizontalPodAutoscaler: that it is there, and whose it is.
 struct ChildView {
   ObjectMeta meta;
@@ -131,8 +143,8 @@ struct ChildView {
   std::string service;
   /// Of the ConfigMap: first 16 hex of sha256 of models.ini, as the agent reports it.
   std::string preset_hash;
-  /// Of the ConfigMap: the file that models.ini names for each model.
-  std::map<std::string, std::string, std::less<>> preset_files;
+  /// Of the ConfigMap: the files that models.ini names for each model.
+  std::map<std::string, PresetFiles, std::less<>> preset_files;
 };
 
 /// One model in an agent's /state.
@@ -142,6 +154,7 @@ struct AgentModel {
   /// unloaded, loading, loaded, sleeping, failed
   std::string state;
   std::string failure;
+  bool operator==(const AgentModel&) const = default;
 };
 
 /// GET /state of the agent in one Pod.
@@ -153,12 +166,14 @@ struct AgentSample {
   bool ready = false;
   std::string reload_error;
   std::vector<AgentModel> models;
+  bool operator==(const AgentSample&) const = default;
 };
 
 /// GET /progress of one fetch Pod.
 struct FetchProgress {
   std::int64_t bytes_done = 0;
   std::optional<std::int64_t> bytes_total;
+  bool operator==(const FetchProgress&) const = default;
 };
 
 /// A child that the API server refused at the last apply.
@@ -211,6 +226,10 @@ struct ObservedModel {
   std::map<std::string, FetchProgress, std::less<>> progress;
 };
 
+/// First 16 hex digits of the SHA-256 of a models.ini: how the ConfigMap, the Pods' annotation and the agents name it.
+[[nodiscard]] std::string preset_hash(std::string_view models_ini);
+
+[[nodiscard]] ObjectMeta decode_meta(const base::JsonValue& object);
 [[nodiscard]] ServiceObject decode_service(const base::JsonValue& object);
 [[nodiscard]] ModelObject decode_model(const base::JsonValue& object);
 [[nodiscard]] PodView decode_pod(const base::JsonValue& object);

@@ -58,7 +58,8 @@ struct Event {
 };
 
 /// What to do about one object, in this order: apply `desired` as listed, delete, patch, write the status, record the
-/// events. When the status write fails the events are dropped: the next pass sees the same transition again.
+/// events; with `status_first` the status comes before all else. When the status write fails the events are dropped:
+/// the next pass sees the same transition again.
 struct Decision {
   std::vector<DesiredObject> desired;
   std::vector<Deletion> deletions;
@@ -67,12 +68,15 @@ struct Decision {
   /// status says it already.
   std::optional<std::string> status;
   std::vector<Event> events;
+  /// A name leaves advertisedModels: clients must read that before the name stops answering.
+  bool status_first = false;
   /// Look again after this time even if nothing changes.
   std::optional<std::chrono::milliseconds> requeue_after;
-  /// Ask the agents of these Pods for /state (port 8081) and these fetch Pods for /progress (port 8081), and decide
-  /// again with the samples: at once the first time, every 2 s while something is on the way, else every 10 s.
+  /// Ask the agents of these Pods for /state (port 8081) and these fetch Pods for /progress (port 8081): at once when a
+  /// Pod is new here, then after `sample_every`; decide again when an answer differs from the last.
   std::vector<std::string> sample_agents;
   std::vector<std::string> sample_progress;
+  std::chrono::milliseconds sample_every{2000};
 };
 
 /// Field manager of children, and of statuses.

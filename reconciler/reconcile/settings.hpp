@@ -25,6 +25,7 @@ struct Settings {
   std::string model_cache_access_mode = "ReadWriteOnce";
   CacheMode model_cache_mode = CacheMode::shared;
   /// Group of the files on a cache volume; LLMKube's default is the same, so a volume that it filled is readable.
+  /// 0: none is set.
   std::int64_t default_fs_group = 102;
   std::string cluster_domain = "cluster.local";
   /// ConfigMap (key ca.crt) with CA certificates that fetch Jobs trust as well; empty: none.

@@ -1,0 +1,39 @@
+#include "common/api/inference_service.hpp"
+#include "common/api/model.hpp"
+#include "common/base/text.hpp"
+#include "common/rules/validate.hpp"
+#include "reconciler/reconcile/observed.hpp"
+
+namespace reconciler {
+namespace {
+
+std::string mistakes_of(const base::JsonValue& object) {
+  return base::join(rules::error_lines(rules::validate(object)), "\n");
+}
+
+std::string status_of(const base::JsonValue& object) {
+  const auto* status = base::find(object, "status");
+  return status != nullptr && status->IsObject() ? base::to_text(*status) : "{}";
+}
+
+}  // namespace
+
+ServiceObject decode_service(const base::JsonValue& object) {
+  ServiceObject service;
+  service.view = std::make_shared<const api::InferenceService>(api::decode_inference_service(object));
+  service.meta = decode_meta(object);
+  service.mistakes = mistakes_of(object);
+  service.status = status_of(object);
+  return service;
+}
+
+ModelObject decode_model(const base::JsonValue& object) {
+  ModelObject model;
+  model.view = std::make_shared<const api::Model>(api::decode_model(object));
+  model.meta = decode_meta(object);
+  model.mistakes = mistakes_of(object);
+  model.status = status_of(object);
+  return model;
+}
+
+}  // namespace reconciler

@@ -1,0 +1,146 @@
+#include <nlohmann/json.hpp>
+
+#include "common/base/digest.hpp"
+#include "reconciler/reconcile/names.hpp"
+#include "reconciler/reconcile/render.hpp"
+
+namespace reconciler {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::string_view kCaPath = "/etc/llmkube/ca";
+constexpr std::string_view kSecretPath = "/etc/llmkube/source";
+/// Exit code of model-fetch for a failure that no retry mends.
+constexpr int kFinalFailure = 2;
+/// Tries of the Pod, each with retries inside.
+constexpr int kBackoffLimit = 3;
+
+json volume_mount(std::string_view name, std::string_view path, bool read_only) {
+  json mount = {{"name", name}, {"mountPath", path}};
+  if (read_only) mount["readOnly"] = true;
+  return mount;
+}
+
+json arguments(const Plan& plan, const ServedModel& model) {
+  const auto& spec = model.model().spec;
+  json args = json::array();
+  const auto add = [&](std::string_view flag, const std::string& value) {
+    if (value.empty()) return;
+    args.push_back(flag);
+    args.push_back(value);
+  };
+  add("--source", spec.source);
+  for (const auto& file : spec.files) add("--file", file);
+  add("--mmproj", spec.mmproj);
+  add("--sha256", spec.sha256);
+  add("--to",
+      std::string(model.on_own_claim ? kSourcePath : kModelsPath) + (model.on_own_claim ? "/" + model.claim : ""));
+  add("--name", model.entry.name);
+  add("--refresh", spec.refresh_policy);
+  if (!plan.settings.ca_configmap.empty()) add("--ca-file", std::string(kCaPath) + "/ca.crt");
+  if (!spec.source_secret.empty()) add("--hf-token-file", std::string(kSecretPath) + "/HF_TOKEN");
+  add("--listen", ":" + std::to_string(names::kProgressPort));
+  add("--termination-log", "/dev/termination-log");
+  return args;
+}
+
+json failure_policy() {
+  return {
+      {"rules",
+       {{{"action", "FailJob"},
+         {"onExitCodes", {{"containerName", names::kFetchContainer}, {"operator", "In"}, {"values", {kFinalFailure}}}}},
+        {{"action", "Ignore"}, {"onPodConditions", {{{"type", "DisruptionTarget"}, {"status", "True"}}}}}}}};
+}
+
+json labels_of(const ServedModel& model) {
+  return {{std::string(names::kNameLabel), "llmkube"},
+          {std::string(names::kComponentLabel), names::kFetchComponent},
+          {std::string(names::kManagedByLabel), names::kManagedBy},
+          {std::string(names::kModelLabel), model.entry.name}};
+}
+
+json fetch_pod_spec(const Plan& plan, const ServedModel& model) {
+  json volumes = json::array();
+  const std::string volume = model.on_own_claim ? "model-source" : "model-cache";
+  json claim = {{"claimName", model.claim}};
+  if (model.on_own_claim) claim["readOnly"] = true;
+  volumes.push_back({{"name", volume}, {"persistentVolumeClaim", std::move(claim)}});
+  add_fetch_volumes(plan, model, volumes);
+  json spec = {{"restartPolicy", "Never"},
+               {"automountServiceAccountToken", false},
+               {"enableServiceLinks", false},
+               {"securityContext", restricted_pod(plan.settings)},
+               {"containers", {fetch_container(plan, model, names::kFetchContainer)}},
+               {"volumes", std::move(volumes)}};
+  place(plan, spec);
+  for (auto& toleration : passed_on(model.model().spec.prefetch_tolerations))
+    spec["tolerations"].push_back(std::move(toleration));
+  return spec;
+}
+
+}  // namespace
+
+json fetch_container(const Plan& plan, const ServedModel& model, std::string_view name) {
+  const auto& spec = model.model().spec;
+  json mounts = json::array();
+  if (model.on_own_claim) {
+    mounts.push_back(volume_mount("model-source", std::string(kSourcePath) + "/" + model.claim, true));
+  } else {
+    mounts.push_back(volume_mount("model-cache", kModelsPath, false));
+  }
+  json container = {{"name", name},
+                    {"image", plan.settings.image},
+                    {"imagePullPolicy", plan.settings.image_pull_policy},
+                    {"command", {"/usr/bin/model-fetch"}},
+                    {"args", arguments(plan, model)},
+                    {"ports", {{{"name", "progress"}, {"containerPort", names::kProgressPort}}}},
+                    {"terminationMessagePolicy", "File"},
+                    {"securityContext", restricted_container()}};
+  if (!plan.settings.ca_configmap.empty()) mounts.push_back(volume_mount("ca", kCaPath, true));
+  if (!spec.source_secret.empty()) {
+    mounts.push_back(volume_mount("source-" + short_name(spec.source_secret), kSecretPath, true));
+    container["envFrom"] = {{{"secretRef", {{"name", spec.source_secret}}}}};
+  }
+  json requests = {{"cpu", spec.cpu.empty() ? "100m" : spec.cpu},
+                   {"memory", spec.memory.empty() ? "64Mi" : spec.memory}};
+  container["resources"] = {{"requests", std::move(requests)}};
+  container["volumeMounts"] = std::move(mounts);
+  return container;
+}
+
+void add_fetch_volumes(const Plan& plan, const ServedModel& model, json& volumes) {
+  const auto add = [&](json volume) {
+    for (const auto& there : volumes) {
+      if (there.at("name") == volume.at("name")) return;
+    }
+    volumes.push_back(std::move(volume));
+  };
+  if (!plan.settings.ca_configmap.empty())
+    add({{"name", "ca"}, {"configMap", {{"name", plan.settings.ca_configmap}, {"optional", true}}}});
+  const auto& secret = model.model().spec.source_secret;
+  if (!secret.empty()) add({{"name", "source-" + short_name(secret)}, {"secret", {{"secretName", secret}}}});
+}
+
+/// One Job for each Model, claim and content; it belongs to the Model, since several services may wait for it. Made
+/// when absent, never changed (its template cannot be); its record says what is on the volume, so it has no TTL.
+std::optional<DesiredObject> render_fetch_job(const Plan& plan, const ServedModel& model) {
+  if (model.object == nullptr || !model.object->mistakes.empty() || model.job != nullptr) return std::nullopt;
+  if (model.job_name.empty() || model.object->meta.deleting) return std::nullopt;
+  const auto& metadata = model.model().metadata;
+  json job = {{"apiVersion", info(Kind::job).api_version}, {"kind", info(Kind::job).name}};
+  job["metadata"] = {{"name", model.job_name},
+                     {"namespace", plan.name_space()},
+                     {"labels", labels_of(model)},
+                     {"annotations", {{std::string(names::kClaimAnnotation), model.claim_view->meta.uid}}},
+                     {"ownerReferences", {owner_reference("Model", metadata.name, metadata.uid)}}};
+  job["spec"] = {{"backoffLimit", kBackoffLimit},
+                 {"podFailurePolicy", failure_policy()},
+                 {"template", {{"metadata", {{"labels", labels_of(model)}}}, {"spec", fetch_pod_spec(plan, model)}}}};
+  auto desired = finish(Kind::job, job);
+  desired.create_only = true;
+  return desired;
+}
+
+}  // namespace reconciler

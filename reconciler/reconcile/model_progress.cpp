@@ -1,0 +1,220 @@
+#include "reconciler/reconcile/model_progress.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "reconciler/reconcile/names.hpp"
+
+namespace reconciler {
+namespace {
+
+/// What one check says: a reason of the table in model_reasons.cpp and a sentence.
+struct Verdict {
+  std::string reason;
+  std::string message;
+};
+
+using Check = std::optional<Verdict> (*)(const Plan&, ServedModel&);
+
+std::optional<Verdict> check_model_exists(const Plan& plan, ServedModel& model) {
+  if (model.object != nullptr) return std::nullopt;
+  const auto& ns = plan.name_space();
+  return Verdict{"ModelNotFound",
+                 "Model \"" + model.entry.name + "\" not found in namespace " + ns + ": kubectl get mdl -n " + ns};
+}
+
+std::optional<Verdict> check_model_valid(const Plan&, ServedModel& model) {
+  if (model.object->mistakes.empty()) return std::nullopt;
+  return Verdict{"ModelInvalid", model.object->mistakes};
+}
+
+std::optional<Verdict> check_claim_exists(const Plan& plan, ServedModel& model) {
+  if (model.claim_view != nullptr) return std::nullopt;
+  if (model.on_own_claim || plan.cache.foreign) {
+    return Verdict{"ClaimNotFound", "claim \"" + model.claim + "\" not found in namespace " + plan.name_space() +
+                                        ": create it, or correct the name"};
+  }
+  for (const auto& problem : plan.observed.problems) {
+    if (problem.kind == "PersistentVolumeClaim" && problem.name == model.claim)
+      return Verdict{"ClaimPending", "claim \"" + model.claim + "\" is refused: " + problem.message};
+  }
+  return Verdict{"ClaimPending", "claim \"" + model.claim + "\" is being made"};
+}
+
+std::optional<Verdict> check_job_exists(const Plan& plan, ServedModel& model) {
+  if (model.job != nullptr) return std::nullopt;
+  for (const auto& problem : plan.observed.problems) {
+    if (problem.kind == "Job" && problem.name == model.job_name)
+      return Verdict{"FetchRefused", "Job " + model.job_name + " is refused: " + problem.message};
+  }
+  return Verdict{"FetchPending", "Job " + model.job_name + " is being made"};
+}
+
+/// The Job's own record first: its Pods may be gone.
+std::string job_word(const ServedModel& model) {
+  if (!model.job->fetched.empty()) return model.job->fetched;
+  return model.fetch_pod == nullptr ? std::string{} : last_word(*model.fetch_pod);
+}
+
+std::optional<Verdict> check_job_complete(const Plan&, ServedModel& model) {
+  if (!model.job->complete) return std::nullopt;
+  auto result = parse_fetch_result(job_word(model));
+  if (!result || !result->artifact)
+    return Verdict{"Reverifying", "Job " + model.job_name + " is complete but left no result: it runs again"};
+  model.artifact = std::move(result->artifact);
+  return Verdict{state_of(result->reason) == ModelState::available ? result->reason : "Fetched", result->message};
+}
+
+std::optional<Verdict> check_job_failed(const Plan& plan, ServedModel& model) {
+  if (!model.job->failed) return std::nullopt;
+  const std::string again = "; tried again 10 minutes after it failed, or when Job " + model.job_name + " is deleted";
+  if (const auto result = parse_fetch_result(job_word(model)))
+    return Verdict{state_of(result->reason) == ModelState::failed ? result->reason : "FetchFailed",
+                   result->message + again};
+  return Verdict{"FetchFailed", model.job->failed->reason + ": " + model.job->failed->message + ": kubectl logs -n " +
+                                    plan.name_space() + " job/" + model.job_name + again};
+}
+
+/// A claim that nobody can bind keeps its Pods unscheduled: then the claim is what to look at.
+std::optional<Verdict> check_scheduled(const Plan& plan, ServedModel& model) {
+  if (model.fetch_pod == nullptr || !model.fetch_pod->unschedulable) return std::nullopt;
+  const auto& said = model.fetch_pod->unschedulable->message;
+  if (model.claim_view->phase == "Bound") return Verdict{"Unschedulable", said};
+  if (model.claim_view->storage_class.empty()) {
+    return Verdict{"ClaimPending",
+                   "claim \"" + model.claim + "\" is not bound and names no StorageClass: make one the " +
+                       "default, or set modelCache.storageClass in the chart: kubectl get storageclass"};
+  }
+  return Verdict{"ClaimPending", "claim \"" + model.claim + "\" is not bound: " + said + ": kubectl describe pvc -n " +
+                                     plan.name_space() + " " + model.claim};
+}
+
+std::optional<Verdict> check_image(const Plan&, ServedModel& model) {
+  if (model.fetch_pod == nullptr) return std::nullopt;
+  const auto failure = pull_failure(*model.fetch_pod);
+  return failure.empty() ? std::nullopt : std::optional{Verdict{"ImagePullFailed", failure}};
+}
+
+std::optional<Verdict> check_last_try(const Plan&, ServedModel& model) {
+  if (model.fetch_pod == nullptr) return std::nullopt;
+  const auto result = parse_fetch_result(last_word(*model.fetch_pod));
+  if (!result) return std::nullopt;
+  return Verdict{"Retrying", result->reason + ": " + result->message};
+}
+
+std::optional<Verdict> check_running(const Plan& plan, ServedModel& model) {
+  const bool running = model.fetch_pod != nullptr && model.fetch_pod->phase == "Running";
+  if (!running) return Verdict{"FetchPending", "the Pod of Job " + model.job_name + " has not started"};
+  const auto sample = plan.observed.progress.find(model.fetch_pod->meta.name);
+  if (sample != plan.observed.progress.end()) model.bytes_done = sample->second.bytes_done;
+  return Verdict{"Downloading", "Job " + model.job_name + " is at work"};
+}
+
+/// The first that has something to say wins; the last always has.
+constexpr std::array<Check, 10> kChecks = {check_model_exists, check_model_valid, check_claim_exists, check_job_exists,
+                                           check_job_complete, check_job_failed,  check_scheduled,    check_image,
+                                           check_last_try,     check_running};
+
+/// In an ephemeral cache each Pod has its own copy: the first Pod that is not done speaks for all.
+Verdict judge_ephemeral(const Plan& plan, ServedModel& model, std::size_t index) {
+  std::optional<FetchResult> done;
+  for (const auto& pod : plan.observed.pods) {
+    if (pod.meta.deleting) continue;
+    const auto* container = find_container(pod, fetch_container_name(index));
+    if (container == nullptr) return {"FetchPending", "Pod " + pod.meta.name + " has not started"};
+    const auto& ended = container->terminated ? container->terminated : container->last_terminated;
+    const auto result = parse_fetch_result(ended ? ended->message : std::string{});
+    if (container->terminated && container->terminated->exit_code == 0 && result && result->artifact) {
+      done = result;
+      continue;
+    }
+    if (result) return {"Retrying", result->reason + ": " + result->message};
+    return {"Downloading", "Pod " + pod.meta.name + " is fetching into its ephemeral cache"};
+  }
+  if (!done) return {"FetchPending", "each Pod fetches into its own cache (modelCache.persistence: Ephemeral)"};
+  model.artifact = done->artifact;
+  return {state_of(done->reason) == ModelState::available ? done->reason : "Fetched", done->message};
+}
+
+Verdict judge(const Plan& plan, ServedModel& model, std::size_t index) {
+  for (const auto& check : kChecks) {
+    if (check == check_claim_exists && plan.cache.kind == Cache::Kind::ephemeral && !model.on_own_claim)
+      return judge_ephemeral(plan, model, index);
+    if (const auto verdict = check(plan, model)) return *verdict;
+  }
+  return {};
+}
+
+/// Files that an earlier Job of this Model put on this claim, or that the Pods serve right now: they stay in use while
+/// others are on their way, and after a fetch that failed.
+std::optional<Artifact> files_in_use(const Plan& plan, const ServedModel& model) {
+  if (model.object == nullptr || model.claim_view == nullptr) return std::nullopt;
+  for (const auto& job : plan.observed.jobs) {
+    if (!job.complete || job.model != model.entry.name || job.meta.owner_uid != model.model().metadata.uid ||
+        job.claim_uid != model.claim_view->meta.uid)
+      continue;
+    if (auto result = parse_fetch_result(job.fetched); result && result->artifact) return result->artifact;
+  }
+  // A Pod that is up pins its claim, so the files that its preset names are on this very one.
+  const auto& config_map = plan.observed.config_map;
+  const bool mounted = std::ranges::any_of(plan.observed.pods, &PodView::ready);
+  if (!mounted || !config_map) return std::nullopt;
+  const auto files = config_map->preset_files.find(model.entry.name);
+  if (files == config_map->preset_files.end() || files->second.model.empty()) return std::nullopt;
+  return Artifact{files->second.model, files->second.mmproj, 0, {}};
+}
+
+/// What llama-server said when it could not load the model; empty when it could, or has not tried.
+std::string load_failure(const Plan& plan, const std::string& name) {
+  for (const auto& sample : plan.observed.agents) {
+    for (const auto& model : sample.models) {
+      if (model.name == name && model.state == "failed")
+        return "llama-server in Pod " + sample.pod +
+               " could not load it: " + (model.failure.empty() ? "it gave no reason; see its log" : model.failure);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string fetch_container_name(std::size_t index) {
+  return std::string(names::kFetchContainer) + "-" + std::to_string(index);
+}
+
+const ContainerView* find_container(const PodView& pod, std::string_view name) {
+  const auto found = std::ranges::find(pod.containers, name, &ContainerView::name);
+  return found == pod.containers.end() ? nullptr : &*found;
+}
+
+std::string last_word(const PodView& pod) {
+  const auto* container = find_container(pod, names::kFetchContainer);
+  return container != nullptr && container->terminated ? container->terminated->message : std::string{};
+}
+
+std::string pull_failure(const PodView& pod) {
+  constexpr std::array kReasons = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
+                                   "RegistryUnavailable"};
+  for (const auto& container : pod.containers) {
+    if (container.waiting && std::ranges::find(kReasons, container.waiting->reason) != kReasons.end())
+      return "Pod " + pod.meta.name + ", container " + container.name + ": " + container.waiting->reason + ": " +
+             container.waiting->message;
+  }
+  return {};
+}
+
+void judge_files(const Plan& plan, ServedModel& model, std::size_t index) {
+  auto verdict = judge(plan, model, index);
+  if (!model.artifact) model.artifact = files_in_use(plan, model);
+  if (model.artifact) {
+    if (auto failure = load_failure(plan, model.entry.name); !failure.empty())
+      verdict = {"LoadFailed", std::move(failure)};
+  }
+  model.state = state_of(verdict.reason);
+  model.reason = std::move(verdict.reason);
+  model.message = std::move(verdict.message);
+  if (model.state == ModelState::available && model.artifact) model.bytes_done = model.artifact->size_bytes;
+}
+
+}  // namespace reconciler

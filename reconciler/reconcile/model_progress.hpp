@@ -1,0 +1,25 @@
+#pragma once
+#include <cstddef>
+#include <string>
+
+#include "reconciler/reconcile/plan.hpp"
+
+namespace reconciler {
+
+/// Fills in `state`, `reason`, `message`, `artifact` and `bytes_done` of a model from its Model, claim, Job and Pods,
+/// and from what the agents say of loading it. `index` is its place among the service's fetches.
+void judge_files(const Plan& plan, ServedModel& model, std::size_t index);
+
+/// Name of the init container that fetches the index-th model into an ephemeral cache.
+[[nodiscard]] std::string fetch_container_name(std::size_t index);
+
+/// What the container model-fetch of a fetch Pod said when it ended, as JSON text; empty while it has not.
+[[nodiscard]] std::string last_word(const PodView& pod);
+
+/// The container of this name; null when the kubelet has not reported it.
+[[nodiscard]] const ContainerView* find_container(const PodView& pod, std::string_view name);
+
+/// Why the kubelet cannot pull an image of this Pod; empty when it can.
+[[nodiscard]] std::string pull_failure(const PodView& pod);
+
+}  // namespace reconciler

@@ -1,0 +1,205 @@
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "common/api/source.hpp"
+#include "reconciler/reconcile/model_progress.hpp"
+#include "reconciler/reconcile/names.hpp"
+#include "reconciler/reconcile/plan.hpp"
+#include "reconciler/reconcile/reconcile.hpp"
+#include "reconciler/reconcile/status.hpp"
+
+namespace reconciler {
+
+using nlohmann::json;
+
+namespace {
+
+/// A failed fetch is tried again after this time: what was wrong at the source may have been mended.
+constexpr std::chrono::minutes kRetryAfter{10};
+
+/// The fields of a Model's status that are ours, beside conditions and lastUpdated.
+const std::vector<std::string_view> kFields = {
+    "phase", "size", "path", "cacheKey", "sha256", "acceleratorReady", "observedGeneration"};
+const std::vector<std::string_view> kConditions = {"Available", "Progressing", "Degraded"};
+
+/// What is known of a Model over all claims that services want it on.
+struct ModelOutlook {
+  ModelState state = ModelState::pending;
+  std::string reason = "Unused";
+  std::string message = "no service names this Model: its files are fetched when one does";
+  std::optional<Artifact> artifact;
+};
+
+struct ModelPhase {
+  ModelState state;
+  std::string_view phase;
+};
+constexpr std::array kPhases = {
+    ModelPhase{ModelState::pending, "Pending"},
+    ModelPhase{ModelState::downloading, "Downloading"},
+    ModelPhase{ModelState::available, "Ready"},
+    ModelPhase{ModelState::failed, "Failed"},
+};
+
+/// The Jobs that services want now, by name; `complete` unless the claim of one of them is not known (yet).
+struct WantedJobs {
+  std::vector<std::string> names;
+  bool complete = true;
+};
+
+WantedJobs wanted_jobs(const Settings& settings, const ObservedModel& observed) {
+  const auto& model = *observed.model.view;
+  WantedJobs wanted;
+  for (const auto& service : observed.services) {
+    std::string claim = source_claim(model.spec.source);
+    if (claim.empty()) claim = choose_cache(settings, *service.view).claim;
+    if (claim.empty()) continue;  // an ephemeral cache is filled without Jobs
+    const auto view = observed.claims.find(claim);
+    if (view == observed.claims.end()) {
+      wanted.complete = false;
+    } else {
+      wanted.names.push_back(fetch_job_name(model, view->second.meta.uid));
+    }
+  }
+  return wanted;
+}
+
+const PodView* pod_of(const ObservedModel& observed, const JobView& job) {
+  const PodView* best = nullptr;
+  for (const auto& pod : observed.fetch_pods) {
+    if (pod.meta.owner_uid != job.meta.uid) continue;
+    if (best == nullptr || !last_word(pod).empty()) best = &pod;
+  }
+  return best;
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+/// What a service wants on this claim is there, so what it was served from meanwhile can go.
+bool is_replaced(const ObservedModel& observed, const JobView& job, const WantedJobs& wanted) {
+  return std::ranges::any_of(observed.jobs, [&](const auto& other) {
+    return other.complete && other.claim_uid == job.claim_uid && contains(wanted.names, other.meta.name);
+  });
+}
+
+bool claim_is_gone(const ObservedModel& observed, const JobView& job) {
+  return std::ranges::none_of(observed.claims, [&](const auto& at) { return at.second.meta.uid == job.claim_uid; });
+}
+
+/// Kept: what services want, and what they serve until the wanted one is there. A complete Job without a result, or a
+/// failed one whose time has come, goes too: it is made again.
+bool is_obsolete(const ObservedModel& observed, const JobView& job, const WantedJobs& wanted, base::WallTime now) {
+  if (!contains(wanted.names, job.meta.name)) {
+    return wanted.complete && (observed.services.empty() || !job.complete || claim_is_gone(observed, job) ||
+                               is_replaced(observed, job, wanted));
+  }
+  if (job.failed) return job.failed_at && now - *job.failed_at >= kRetryAfter;
+  const auto* pod = pod_of(observed, job);
+  return job.complete && job.fetched.empty() && (pod == nullptr || !parse_fetch_result(last_word(*pod)));
+}
+
+void keep_jobs(const Settings& settings, const ObservedModel& observed, base::WallTime now, Decision& decision) {
+  const auto wanted = wanted_jobs(settings, observed);
+  for (const auto& job : observed.jobs) {
+    if (job.meta.deleting) continue;
+    if (is_obsolete(observed, job, wanted, now)) {
+      decision.deletions.push_back({Kind::job, job.meta.name, job.meta.uid});
+      continue;
+    }
+    const auto* pod = pod_of(observed, job);
+    const bool ended = job.complete || job.failed;
+    if (ended && job.fetched.empty() && pod != nullptr && parse_fetch_result(last_word(*pod)))
+      decision.annotations.push_back(
+          {Kind::job, job.meta.name, std::string(names::kFetchedAnnotation), last_word(*pod)});
+    if (job.failed && job.failed_at)
+      decision.requeue_after = std::chrono::ceil<std::chrono::milliseconds>(*job.failed_at + kRetryAfter - now);
+  }
+}
+
+/// The best that any service has of it: Available beats Downloading beats Failed beats Pending.
+int rank(ModelState state) {
+  constexpr std::array kRanks = {0, 2, 3, 1};
+  return kRanks[static_cast<std::size_t>(state)];
+}
+
+ModelOutlook outlook(const Settings& settings, const ObservedModel& observed) {
+  if (!observed.model.mistakes.empty())
+    return {ModelState::failed, "ModelInvalid", observed.model.mistakes, std::nullopt};
+  ModelOutlook best;
+  bool any = false;
+  for (const auto& service : observed.services) {
+    Observed seen;
+    seen.service = service;
+    seen.models.emplace(observed.model.meta.name, observed.model);
+    seen.jobs = observed.jobs;
+    seen.fetch_pods = observed.fetch_pods;
+    seen.claims = observed.claims;
+    seen.progress = observed.progress;
+    const Plan plan = make_plan(settings, seen);
+    for (const auto& model : plan.models) {
+      if (model.object == nullptr || (any && rank(model.state) <= rank(best.state))) continue;
+      best = {model.state, model.reason, model.message, model.artifact};
+      any = true;
+    }
+  }
+  return best;
+}
+
+/// As `ls -lh` and LLMKube say it: "4.1 GiB".
+std::string human_size(std::int64_t bytes) {
+  constexpr std::array kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
+  auto size = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; size >= 1024 && unit + 1 < kUnits.size(); ++unit) size /= 1024;
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.1f %s", size, kUnits[unit]);
+  return text.data();
+}
+
+std::vector<Condition> conditions_of(const ModelOutlook& now) {
+  const bool available = now.state == ModelState::available;
+  const bool moving = now.state == ModelState::pending || now.state == ModelState::downloading;
+  return {{"Available", available, now.reason, now.message},
+          {"Progressing", moving, now.reason, now.message},
+          {"Degraded", now.state == ModelState::failed, now.reason, now.message}};
+}
+
+void decide_model_status(const Settings& settings, const ObservedModel& observed, base::WallTime now,
+                         Decision& decision) {
+  const auto& model = *observed.model.view;
+  const auto seen = outlook(settings, observed);
+  const json previous = parse_status(observed.model.status);
+  const auto phase = std::ranges::find(kPhases, seen.state, &ModelPhase::state)->phase;
+  json status = {{"phase", phase}, {"observedGeneration", observed.model.meta.generation}};
+  if (source_claim(model.spec.source).empty()) status["cacheKey"] = api::cache_key(model.spec.source);
+  if (seen.artifact) {
+    status["path"] = seen.artifact->path;
+    status["size"] = human_size(seen.artifact->size_bytes);
+    if (!seen.artifact->sha256.empty()) status["sha256"] = seen.artifact->sha256;
+  }
+  const auto conditions = conditions_of(seen);
+  status["conditions"] = render_conditions(conditions, previous, observed.model.meta.generation, now);
+  if (says_already(previous, status, kFields, kConditions)) return;
+  status["lastUpdated"] = base::format_rfc3339(now);
+  decision.status = status_body("Model", observed.model.meta, status);
+  const auto before = previous.find("phase");
+  if (before != previous.end() && *before == phase) return;
+  if (seen.state == ModelState::available) decision.events.push_back({false, "Ready", seen.message});
+  if (seen.state == ModelState::failed) decision.events.push_back({true, seen.reason, seen.message});
+}
+
+}  // namespace
+
+Decision reconcile_model(const Settings& settings, const ObservedModel& observed, base::WallTime now) {
+  Decision decision;
+  if (observed.model.meta.deleting) return decision;
+  keep_jobs(settings, observed, now, decision);
+  if (settings.alone()) decide_model_status(settings, observed, now, decision);
+  return decision;
+}
+
+}  // namespace reconciler

@@ -1,0 +1,114 @@
+#include "reconciler/reconcile/reconcile.hpp"
+
+#include <algorithm>
+
+#include "reconciler/reconcile/diagnosis.hpp"
+#include "reconciler/reconcile/model_progress.hpp"
+#include "reconciler/reconcile/names.hpp"
+#include "reconciler/reconcile/plan.hpp"
+#include "reconciler/reconcile/render.hpp"
+#include "reconciler/reconcile/status.hpp"
+
+namespace reconciler {
+namespace {
+
+void want(Decision& decision, std::optional<DesiredObject> object) {
+  if (object) decision.desired.push_back(std::move(*object));
+}
+
+/// What this service made and no longer wants: never what is another's.
+void delete_unwanted(const Plan& plan, Kind kind, const std::optional<ChildView>& there, Decision& decision) {
+  const bool wanted = std::ranges::any_of(decision.desired, [&](const auto& at) { return at.kind == kind; });
+  if (wanted || !there || there->meta.deleting || there->meta.owner_uid != plan.service.metadata.uid) return;
+  decision.deletions.push_back({kind, there->meta.name, there->meta.uid});
+}
+
+/// A Pod that is starting mounts what is there, and one whose agent has the preset needs no reminder.
+bool needs_nudge(const Plan& plan, const PodView& pod) {
+  const auto sample = std::ranges::find(plan.observed.agents, pod.meta.name, &AgentSample::pod);
+  if (sample == plan.observed.agents.end()) return pod.ready;
+  return sample->preset_hash != plan.preset_hash;
+}
+
+/// The kubelet syncs a mounted ConfigMap at once when an annotation of the Pod changes, else within a minute or two.
+/// Only for a preset that is applied: the nudge must not come before the content.
+void nudge_pods(const Plan& plan, Decision& decision) {
+  if (!plan.router || !plan.observed.config_map || plan.observed.config_map->preset_hash != plan.preset_hash) return;
+  for (const auto& pod : plan.observed.pods) {
+    if (!pod.meta.deleting && pod.preset_hash != plan.preset_hash && needs_nudge(plan, pod))
+      decision.annotations.push_back(
+          {Kind::pod, pod.meta.name, std::string(names::kPresetHashAnnotation), plan.preset_hash});
+  }
+}
+
+void ask_for_samples(const Plan& plan, bool settled, Decision& decision) {
+  constexpr std::chrono::seconds kSettled{10};
+  constexpr std::chrono::seconds kMoving{2};
+  for (const auto& pod : plan.observed.pods) {
+    const auto* agent = find_container(pod, names::kAgentContainer);
+    if (plan.router && !pod.meta.deleting && !pod.ip.empty() && agent != nullptr && agent->running)
+      decision.sample_agents.push_back(pod.meta.name);
+  }
+  for (const auto& model : plan.models) {
+    if (model.fetch_pod != nullptr && model.fetch_pod->phase == "Running" && !model.fetch_pod->ip.empty())
+      decision.sample_progress.push_back(model.fetch_pod->meta.name);
+  }
+  decision.sample_every = settled ? kSettled : kMoving;
+}
+
+}  // namespace
+
+bool Settings::alone() const { return std::ranges::find(runtimes, "llamacpp") != runtimes.end(); }
+
+bool is_ours(const Settings& settings, const api::InferenceService& service) {
+  return std::ranges::find(settings.runtimes, service.spec.runtime) != settings.runtimes.end();
+}
+
+std::vector<std::string> models_of(const api::InferenceService& service) {
+  std::vector<std::string> each_once;
+  for (auto& name : api::model_names(service.spec)) {
+    if (std::ranges::find(each_once, name) == each_once.end()) each_once.push_back(std::move(name));
+  }
+  return each_once;
+}
+
+std::vector<std::string> claims_of(const Settings& settings, const api::InferenceService& service,
+                                   const std::map<std::string, ModelObject, std::less<>>& models) {
+  std::vector<std::string> claims;
+  const auto add = [&](std::string claim) {
+    if (!claim.empty() && std::ranges::find(claims, claim) == claims.end()) claims.push_back(std::move(claim));
+  };
+  add(choose_cache(settings, service).claim);
+  for (const auto& name : models_of(service)) {
+    if (const auto model = models.find(name); model != models.end()) add(source_claim(model->second.view->spec.source));
+  }
+  return claims;
+}
+
+Decision reconcile(const Settings& settings, const Observed& observed, base::WallTime now) {
+  Decision decision;
+  if (observed.service.meta.deleting) return decision;
+  if (!observed.service.mistakes.empty()) {
+    decide_invalid_status(observed, now, decision);
+    return decision;
+  }
+  const Plan plan = make_plan(settings, observed);
+  want(decision, render_claim(plan));
+  for (const auto& model : plan.models) want(decision, render_fetch_job(plan, model));
+  if (plan.draft) want(decision, render_fetch_job(plan, *plan.draft));
+  want(decision, render_config_map(plan));
+  auto deployment = render_deployment(plan);
+  const std::string hash = deployment ? template_hash(*deployment) : std::string{};
+  want(decision, std::move(deployment));
+  want(decision, render_network_service(plan));
+  want(decision, render_autoscaler(plan));
+  delete_unwanted(plan, Kind::autoscaler, observed.autoscaler, decision);
+  delete_unwanted(plan, Kind::config_map, observed.config_map, decision);
+  nudge_pods(plan, decision);
+  const Diagnosis diagnosis = diagnose(plan, hash);
+  ask_for_samples(plan, diagnosis.problems.empty(), decision);
+  decide_status(plan, diagnosis, now, decision);
+  return decision;
+}
+
+}  // namespace reconciler

@@ -1,0 +1,342 @@
+#include "reconciler/reconcile/status.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "common/base/text.hpp"
+#include "common/kube/names.hpp"
+#include "reconciler/reconcile/names.hpp"
+
+namespace reconciler {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::chrono::seconds kSampleInterval{10};
+
+/// The fields of status that are ours to write, beside conditions and lastUpdated.
+const std::vector<std::string_view> kFields = {
+    "phase",      "modelReady",       "modelsReady",       "advertisedModels",  "models",
+    "replicas",   "readyReplicas",    "desiredReplicas",   "endpoint",          "mode",
+    "waitingFor", "schedulingStatus", "schedulingMessage", "effectivePriority", "observedGeneration",
+};
+
+struct PriorityValue {
+  std::string_view priority;
+  std::int64_t value;
+};
+constexpr PriorityValue kPriorities[] = {
+    {"critical", 1'000'000}, {"high", 100'000}, {"normal", 10'000}, {"low", 1'000}, {"batch", 100}};
+
+std::vector<std::string_view> condition_types() {
+  std::vector<std::string_view> types;
+  for (const auto& row : conditions()) types.push_back(row.type);
+  return types;
+}
+
+bool is_loaded(const Plan& plan, const std::string& model) {
+  return std::ranges::any_of(plan.observed.agents, [&](const auto& sample) {
+    return std::ranges::any_of(sample.models, [&](const auto& at) { return at.name == model && at.state == "loaded"; });
+  });
+}
+
+json render_models(const Plan& plan) {
+  json list = json::array();
+  for (const auto& model : plan.models) {
+    json entry = {{"name", model.entry.name},
+                  {"state", to_string(model.state)},
+                  {"reason", model.reason},
+                  {"message", base::shorten(base::to_utf8(model.message), 1024)},
+                  {"loaded", is_loaded(plan, model.entry.name)}};
+    if (model.bytes_done > 0) entry["bytesDone"] = model.bytes_done;
+    if (model.artifact && model.artifact->size_bytes > 0) entry["sizeBytes"] = model.artifact->size_bytes;
+    if (model.artifact && !model.artifact->sha256.empty()) entry["sha256"] = model.artifact->sha256;
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+/// What stands between the service and Ready: the first problem that blocks.
+const Problem* blocking(const Diagnosis& diagnosis) {
+  const auto found = std::ranges::find_if(diagnosis.problems, [](const auto& at) { return at.row->blocks; });
+  return found == diagnosis.problems.end() ? nullptr : &*found;
+}
+
+template <class Wanted>
+const Problem* first(const Diagnosis& diagnosis, Wanted wanted) {
+  const auto found = std::ranges::find_if(diagnosis.problems, wanted);
+  return found == diagnosis.problems.end() ? nullptr : &*found;
+}
+
+/// LLMKube's order: Suspended, Ready, Progressing while something is ready, Stopped, else what is in the way.
+Phase phase_of(const Plan& plan, const Diagnosis& diagnosis) {
+  const auto* obstacle = blocking(diagnosis);
+  if (obstacle == nullptr) return Phase::ready;
+  if (obstacle->row->phase == Phase::suspended) return Phase::suspended;
+  if (diagnosis.ready > 0) return Phase::progressing;
+  // One failed model is not the service's failure while others can still come up.
+  const bool some_files =
+      std::ranges::any_of(plan.models, [](const auto& model) { return model.state != ModelState::failed; });
+  if (obstacle->row->reason == "ModelsFailed" && some_files) {
+    const auto* next =
+        first(diagnosis, [](const auto& at) { return at.row->blocks && at.row->reason != "ModelsFailed"; });
+    return next == nullptr ? Phase::creating : next->row->phase;
+  }
+  return obstacle->row->phase;
+}
+
+std::string summary(const Plan& plan, const Diagnosis& diagnosis) {
+  return std::to_string(diagnosis.models_available) + "/" + std::to_string(plan.models.size());
+}
+
+Condition ready_condition(const Plan& plan, const Diagnosis& diagnosis) {
+  if (const auto* obstacle = blocking(diagnosis))
+    return {"Ready", false, std::string(obstacle->row->reason), obstacle->message};
+  return {"Ready", true, "Ready",
+          std::to_string(plan.models.size()) + " models on " + std::to_string(diagnosis.ready) + " Pods"};
+}
+
+Condition models_condition(const Plan& plan, const Diagnosis& diagnosis) {
+  const auto total = static_cast<std::int64_t>(plan.models.size());
+  if (diagnosis.models_available == total) return {"ModelsAvailable", true, "AllAvailable", summary(plan, diagnosis)};
+  const bool failed = std::ranges::any_of(plan.models, [](const auto& at) { return at.state == ModelState::failed; });
+  std::vector<std::string> missing;
+  for (const auto& model : plan.models) {
+    if (model.state != ModelState::available)
+      missing.push_back(model.entry.name + " " + std::string(to_string(model.state)) + " (" + model.reason + ")");
+  }
+  return {"ModelsAvailable", false, failed ? "ModelsFailed" : "ModelsPending",
+          summary(plan, diagnosis) + ": " + base::join(missing, ", ")};
+}
+
+Condition progressing_condition(const Diagnosis& diagnosis) {
+  const auto* obstacle = blocking(diagnosis);
+  if (obstacle == nullptr) return {"Progressing", false, "Ready", "nothing is under way"};
+  const bool at_rest = obstacle->row->phase == Phase::suspended || obstacle->row->phase == Phase::stopped;
+  const auto* moving = first(diagnosis, [](const auto& at) { return at.row->blocks && !at.row->degrades; });
+  if (at_rest || moving == nullptr)
+    return {"Progressing", false, std::string(obstacle->row->reason), "nothing is under way: " + obstacle->message};
+  return {"Progressing", true, std::string(moving->row->reason), moving->message};
+}
+
+Condition degraded_condition(const Diagnosis& diagnosis) {
+  const auto* worst = first(diagnosis, [](const auto& at) { return at.row->degrades; });
+  if (worst == nullptr) return {"Degraded", false, "AsExpected", "nothing needs anybody"};
+  return {"Degraded", true, std::string(worst->row->reason), worst->message};
+}
+
+Condition available_condition(const Diagnosis& diagnosis) {
+  if (diagnosis.find("Suspended") != nullptr) return {"Available", false, "Suspended", "spec.suspend is true"};
+  if (diagnosis.find("ScaledToZero") != nullptr)
+    return {"Available", false, "ManuallyScaledToZero", "spec.replicas is 0"};
+  if (diagnosis.ready == 0) return {"Available", false, "NoReadyReplicas", "no Pod is ready"};
+  return {"Available", true, "InferenceReady", std::to_string(diagnosis.ready) + " Pods are ready"};
+}
+
+Condition agent_condition(const Plan& plan, const Diagnosis& diagnosis) {
+  if (!plan.router) return {"AgentReachable", true, "NoAgent", "a service of one model has no agent"};
+  if (diagnosis.unreachable.empty())
+    return {"AgentReachable", true, "Reachable",
+            diagnosis.ready == 0 ? "no Pod is ready, so none is asked" : "the agents of all ready Pods answer"};
+  return {"AgentReachable", false, "Unreachable", base::join(diagnosis.unreachable, "; ")};
+}
+
+Condition suspended_condition(const Plan& plan) {
+  if (plan.spec().suspend) return {"Suspended", true, "Suspended", "spec.suspend is true"};
+  return {"Suspended", false, "NotSuspended", "spec.suspend is false"};
+}
+
+std::vector<Condition> all_conditions(const Plan& plan, const Diagnosis& diagnosis) {
+  std::vector<Condition> list = {ready_condition(plan, diagnosis), models_condition(plan, diagnosis),
+                                 progressing_condition(diagnosis), degraded_condition(diagnosis),
+                                 available_condition(diagnosis),   agent_condition(plan, diagnosis),
+                                 suspended_condition(plan)};
+  if (const auto* waiting = diagnosis.find("InsufficientGPU"))
+    list.push_back({"GPUAvailable", false, "InsufficientGPU", waiting->message});
+  return list;
+}
+
+std::string endpoint_of(const Plan& plan) {
+  const auto& endpoint = plan.spec().endpoint;
+  return "http://" + kube::service_name(plan.name()) + "." + plan.name_space() + ".svc." +
+         plan.settings.cluster_domain + ":" + std::to_string(endpoint.port) + endpoint.path;
+}
+
+/// LLMKube's inference where the user says nothing: by the path of the endpoint.
+std::string mode_of(const api::InferenceServiceSpec& spec) {
+  if (!spec.mode.empty()) return spec.mode;
+  if (spec.endpoint.path.find("rerank") != std::string::npos) return "rerank";
+  return spec.endpoint.path.find("embedding") != std::string::npos ? "embedding" : "chat";
+}
+
+/// LLMKube's three words about the scheduler.
+void add_scheduling(const Plan& plan, const Diagnosis& diagnosis, json& status) {
+  constexpr std::pair<std::string_view, std::string_view> kWords[] = {
+      {"InsufficientGPU", "InsufficientGPU"},
+      {"UnbindableModelCache", "UnbindableModelCache"},
+      {"Unschedulable", "InsufficientResources"},
+  };
+  for (const auto& [reason, word] : kWords) {
+    const auto* problem = diagnosis.find(reason);
+    if (problem == nullptr) continue;
+    status["schedulingStatus"] = word;
+    status["schedulingMessage"] = base::shorten(base::to_utf8(problem->message), 1024);
+    if (reason == "InsufficientGPU") status["waitingFor"] = plan.gpu.resource + ": " + std::to_string(plan.gpu.count);
+    return;
+  }
+}
+
+json render_status(const Plan& plan, const Diagnosis& diagnosis, const json& previous, base::WallTime now) {
+  const auto generation = plan.service.metadata.generation;
+  const auto total = static_cast<std::int64_t>(plan.models.size());
+  json status = {{"phase", to_string(phase_of(plan, diagnosis))},
+                 {"modelReady", diagnosis.models_available == total},
+                 {"modelsReady", summary(plan, diagnosis)},
+                 {"advertisedModels", diagnosis.advertised},
+                 {"models", render_models(plan)},
+                 {"replicas", plan.observed.deployment ? plan.observed.deployment->replicas : 0},
+                 {"readyReplicas", diagnosis.ready},
+                 {"desiredReplicas", diagnosis.desired},
+                 {"endpoint", endpoint_of(plan)},
+                 {"mode", mode_of(plan.spec())},
+                 {"observedGeneration", generation}};
+  for (const auto& row : kPriorities) {
+    if (row.priority == plan.spec().priority) status["effectivePriority"] = row.value;
+  }
+  add_scheduling(plan, diagnosis, status);
+  status["conditions"] = render_conditions(all_conditions(plan, diagnosis), previous, generation, now);
+  return status;
+}
+
+/// The same status with the samples of another: what is left when only they differ.
+json with_samples_of(json status, const json& other) {
+  const auto samples = other.find("models");
+  for (auto& model : status["models"]) {
+    for (const char* key : {"bytesDone", "loaded"}) {
+      model.erase(key);
+      if (samples == other.end() || !samples->is_array()) continue;
+      for (const auto& there : *samples) {
+        if (there.is_object() && there.value("name", "") == model.at("name") && there.contains(key))
+          model[key] = there.at(key);
+      }
+    }
+  }
+  return status;
+}
+
+std::string text_of(const json& object, std::string_view key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+/// `status`, `reason` of a condition, "" when it is not there.
+std::pair<std::string, std::string> state_of_condition(const json& status, std::string_view type) {
+  const auto list = status.find("conditions");
+  if (list == status.end() || !list->is_array()) return {};
+  for (const auto& condition : *list) {
+    if (condition.is_object() && text_of(condition, "type") == type)
+      return {text_of(condition, "status"), text_of(condition, "reason")};
+  }
+  return {};
+}
+
+std::string previous_state(const json& previous, const std::string& model) {
+  const auto list = previous.find("models");
+  if (list == previous.end() || !list->is_array()) return {};
+  for (const auto& entry : *list) {
+    if (entry.is_object() && text_of(entry, "name") == model) return text_of(entry, "state");
+  }
+  return {};
+}
+
+/// Events of one model: that it is fetched, there, or failed.
+void add_model_events(const Plan& plan, const json& previous, std::vector<Event>& events) {
+  for (const auto& model : plan.models) {
+    if (previous_state(previous, model.entry.name) == to_string(model.state)) continue;
+    const std::string about = "Model " + model.entry.name + ": " + model.reason + ": " + model.message;
+    if (model.state == ModelState::available) events.push_back({false, "ModelAvailable", about});
+    if (model.state == ModelState::downloading) events.push_back({false, "ModelDownloading", about});
+    if (model.state == ModelState::failed) events.push_back({true, "ModelFailed", about});
+  }
+}
+
+/// Events of the service: the reason of what degrades it, and that it is ready, no longer ready or suspended.
+void add_condition_events(const json& previous, const json& status, const std::vector<Condition>& now,
+                          std::vector<Event>& events) {
+  for (const auto& condition : now) {
+    const auto [before, reason_before] = state_of_condition(previous, condition.type);
+    const bool was = before == "True";
+    if (condition.type == "Degraded" && condition.status && (!was || reason_before != condition.reason) &&
+        condition.reason != "ModelsFailed")
+      events.push_back({true, condition.reason, condition.message});
+    if (condition.type == "Ready" && condition.status && !was) events.push_back({false, "Ready", condition.message});
+    if (condition.type == "Ready" && !condition.status && was)
+      events.push_back({false, "NotReady", condition.reason + ": " + condition.message});
+    if (condition.type == "Suspended" && condition.status && !was)
+      events.push_back({false, "Suspended", condition.message});
+  }
+  (void)status;
+}
+
+bool withdraws(const json& previous, const std::vector<std::string>& advertised) {
+  const auto list = previous.find("advertisedModels");
+  if (list == previous.end() || !list->is_array()) return false;
+  return std::ranges::any_of(*list, [&](const json& name) {
+    return name.is_string() && std::ranges::find(advertised, name.get<std::string>()) == advertised.end();
+  });
+}
+
+}  // namespace
+
+void decide_status(const Plan& plan, const Diagnosis& diagnosis, base::WallTime now, Decision& decision) {
+  const json previous = parse_status(plan.observed.service.status);
+  json status = render_status(plan, diagnosis, previous, now);
+  const auto types = condition_types();
+  if (says_already(previous, status, kFields, types)) return;
+  if (says_already(previous, with_samples_of(status, previous), kFields, types)) {
+    const auto written = base::parse_rfc3339(text_of(previous, "lastUpdated"));
+    if (written && now - *written < kSampleInterval && now >= *written) {
+      decision.requeue_after = std::chrono::ceil<std::chrono::milliseconds>(*written + kSampleInterval - now);
+      return;
+    }
+  }
+  status["lastUpdated"] = base::format_rfc3339(now);
+  decision.status = status_body("InferenceService", plan.observed.service.meta, status);
+  decision.status_first = withdraws(previous, diagnosis.advertised);
+  add_model_events(plan, previous, decision.events);
+  add_condition_events(previous, status, all_conditions(plan, diagnosis), decision.events);
+}
+
+void decide_invalid_status(const Observed& observed, base::WallTime now, Decision& decision) {
+  const json previous = parse_status(observed.service.status);
+  const auto generation = observed.service.meta.generation;
+  const std::vector<Condition> list = {
+      {"Ready", false, "Invalid", observed.service.mistakes},
+      {"Progressing", false, "Invalid", "nothing is changed until the object is corrected"},
+      {"Degraded", true, "Invalid", observed.service.mistakes},
+  };
+  // What was said of the Pods and models stays: they are left running.
+  json status = previous;
+  for (const char* foreign : {"conditions", "lastUpdated"}) status.erase(foreign);
+  std::erase_if(status.get_ref<json::object_t&>(), [](const auto& member) {
+    return std::ranges::find(kFields, std::string_view(member.first)) == kFields.end();
+  });
+  status["phase"] = to_string(Phase::failed);
+  status["observedGeneration"] = generation;
+  status["conditions"] = render_conditions(list, previous, generation, now);
+  for (const auto& type : condition_types()) {
+    const bool said = std::ranges::any_of(list, [&](const auto& condition) { return condition.type == type; });
+    if (said || !previous.contains("conditions")) continue;
+    for (const auto& before : previous.at("conditions")) {
+      if (before.is_object() && text_of(before, "type") == type) status["conditions"].push_back(before);
+    }
+  }
+  if (says_already(previous, status, kFields, condition_types())) return;
+  status["lastUpdated"] = base::format_rfc3339(now);
+  decision.status = status_body("InferenceService", observed.service.meta, status);
+  add_condition_events(previous, status, list, decision.events);
+}
+
+}  // namespace reconciler
