@@ -129,9 +129,10 @@ bool Piece::on_head(const ResponseHead& head) {
 
 bool Piece::on_body(std::string_view bytes) {
   if (stale) return false;
+  const bool too_many = end != kUnknownEnd && bytes.size() > end - position;
   auto stored = owner->store(*this, bytes);
   if (!stored) failure = std::move(stored.error());
-  return stored.has_value() && !complete();
+  return stored.has_value() && !too_many;
 }
 
 Try<Downloaded> Download::run() {

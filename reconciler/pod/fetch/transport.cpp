@@ -49,6 +49,7 @@ constexpr std::array kErrors{
     ErrorRow{CURLE_PARTIAL_FILE, Reason::unreachable, "the connection was lost", ""},
     ErrorRow{CURLE_RECV_ERROR, Reason::unreachable, "the connection was lost", ""},
     ErrorRow{CURLE_SEND_ERROR, Reason::unreachable, "the connection was lost", ""},
+    ErrorRow{CURLE_WEIRD_SERVER_REPLY, Reason::server_error, "answers with what is no HTTP", "check the port"},
     ErrorRow{CURLE_GOT_NOTHING, Reason::unreachable, "the host closed the connection without an answer", ""},
 };
 
@@ -138,6 +139,9 @@ Failure failure_of(CURLcode code, const Transfer& transfer) {
   const auto row = std::ranges::find(kErrors, code, &ErrorRow::code);
   const std::string detail = transfer.error[0] != '\0' ? transfer.error.data() : curl_easy_strerror(code);
   const auto where = api::without_secrets(transfer.url);
+  if (code == CURLE_UNSUPPORTED_PROTOCOL && detail.find("HTTP/0.9") != std::string::npos) {
+    return Failure{Reason::server_error, {"answers with what is no HTTP", where, "check the port"}, {}};
+  }
   if (row == kErrors.end()) return Failure{Reason::unreachable, {detail, where, ""}, {}};
   return Failure{row->reason, {std::string(row->what) + " (" + detail + ")", where, row->fix}, {}};
 }
