@@ -95,6 +95,7 @@ class Server::Impl {
   void watch(int descriptor, std::uint64_t tag, std::uint32_t events, int operation) const;
 
   void accept_all();
+  void accept_pending();  // caller holds listener_mutex_
   void admit(Accepted accepted);
   void advance(Connection& connection);
   Step advance_once(Connection& connection);
@@ -201,7 +202,10 @@ void Server::Impl::run_slow() {
 
 void Server::Impl::accept_all() {
   const std::lock_guard lock(listener_mutex_);
-  if (listener_.descriptor() < 0) return;
+  if (listener_.descriptor() >= 0) accept_pending();
+}
+
+void Server::Impl::accept_pending() {
   for (;;) {
     auto accepted = accept_connection(listener_.descriptor());
     if (accepted.descriptor >= 0) {
@@ -476,9 +480,10 @@ void Server::Impl::close_idle(base::SteadyTime stopped_at) {
 void Server::Impl::stop(milliseconds grace) {
   if (threads_.empty()) return;
   draining_ = true;
-  accept_all();
   {
     const std::lock_guard lock(listener_mutex_);
+    // Who is in the backlog has connected as far as he knows.
+    if (listener_.descriptor() >= 0) accept_pending();
     listener_.close();
   }
   const auto stopped_at = steady_clock::now();
