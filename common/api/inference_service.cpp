@@ -164,6 +164,16 @@ Disruption decode_disruption(const JsonValue& spec) {
   return out;
 }
 
+RolloutPolicy decode_rollout_policy(const JsonValue& spec) {
+  RolloutPolicy out;
+  const JsonValue* from = decode::object(spec, "rolloutPolicy");
+  if (from == nullptr) return out;
+  out.force = decode::flag(*from, "force");
+  out.idle_timeout_seconds = decode::integer(*from, "idleTimeoutSeconds").value_or(out.idle_timeout_seconds);
+  out.wait_for_idle = decode::flag(*from, "waitForIdle");
+  return out;
+}
+
 /// What concerns the models: which, where from, how they are served.
 void decode_serving(const JsonValue& from, InferenceServiceSpec& out) {
   out.runtime = decode::text(from, "runtime", out.runtime);
@@ -202,6 +212,7 @@ void decode_workload(const JsonValue& from, InferenceServiceSpec& out) {
   out.command = decode::texts(from, "command");
   out.args = decode::texts(from, "args");
   out.disruption = decode_disruption(from);
+  out.rollout_policy = decode_rollout_policy(from);
   out.eviction_protection = decode::flag(from, "evictionProtection");
   out.max_pod_lifetime_seconds = decode::integer(from, "maxPodLifetimeSeconds");
   out.revision_history_limit = decode::integer(from, "revisionHistoryLimit");

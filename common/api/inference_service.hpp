@@ -163,6 +163,15 @@ struct Disruption {
   bool operator==(const Disruption&) const = default;
 };
 
+/// `spec.rolloutPolicy`.
+struct RolloutPolicy {
+  bool force = false;
+  std::int64_t idle_timeout_seconds = 300;
+  bool wait_for_idle = false;
+
+  bool operator==(const RolloutPolicy&) const = default;
+};
+
 /// `spec`. Fields that only LLMKube's other runtimes read (vllmConfig, tgiConfig, slo, ...) are not here.
 struct InferenceServiceSpec {
   std::string runtime = "llamacpp";
@@ -212,6 +221,7 @@ struct InferenceServiceSpec {
   std::string runtime_class_name;
   std::optional<std::int64_t> revision_history_limit;
   Disruption disruption;
+  RolloutPolicy rollout_policy;
   bool eviction_protection = false;
   std::optional<std::int64_t> max_pod_lifetime_seconds;
   ProbeOverrides probe_overrides;

@@ -73,6 +73,8 @@ Model decode_model(const base::JsonValue& object) {
   Model out;
   out.metadata = kube::decode_object_meta(object);
   if (const JsonValue* spec = decode::object(object, "spec")) out.spec = decode_spec(*spec);
+  out.status = {base::string_at(object, {"status", "gguf", "modelName"}), base::string_at(object, {"status", "path"}),
+                base::string_at(object, {"status", "cacheKey"})};
   return out;
 }
 

@@ -75,9 +75,20 @@ struct ModelSpec {
   bool operator==(const ModelSpec&) const = default;
 };
 
+/// What LLMKube or we wrote into the status that decides where a file lies in a cache.
+struct ModelStatus {
+  /// `status.gguf.modelName`: LLMKube names a single file after it.
+  std::string gguf_model_name;
+  std::string path;
+  std::string cache_key;
+
+  bool operator==(const ModelStatus&) const = default;
+};
+
 struct Model {
   kube::ObjectMeta metadata;
   ModelSpec spec;
+  ModelStatus status;
 
   bool operator==(const Model&) const = default;
 };

@@ -1,0 +1,68 @@
+#include "common/api/preset.hpp"
+
+namespace api {
+namespace {
+
+struct Forbidden {
+  char character;
+  std::string_view why;
+};
+
+constexpr Forbidden kLineEnds[] = {
+    {'\n', "a line break ends it"},
+    {'\r', "a carriage return ends it"},
+    {'\0', "a NUL ends it"},
+};
+constexpr Forbidden kComments[] = {
+    {'#', "# begins a comment in the preset, and nothing quotes it"},
+    {';', "; begins a comment in the preset, and nothing quotes it"},
+};
+constexpr Forbidden kBrackets[] = {
+    {'[', "[ is read as the start of a section"},
+    {']', "] is read as the end of a section's name"},
+    {',', "a comma separates names"},
+};
+constexpr Forbidden kColon[] = {{':', "llama-server changes what follows a colon, and the name would answer 400"}};
+
+using Problem = std::optional<std::string_view>;
+
+template <std::size_t N>
+Problem first_of(std::string_view text, const Forbidden (&rows)[N]) {
+  for (const auto& row : rows) {
+    if (text.find(row.character) != std::string_view::npos) return row.why;
+  }
+  return std::nullopt;
+}
+
+Problem outer_blank(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\v\f";
+  if (!text.empty() &&
+      (kBlanks.find(text.front()) != std::string_view::npos || kBlanks.find(text.back()) != std::string_view::npos))
+    return "a blank at its start or end is cut off";
+  return std::nullopt;
+}
+
+Problem empty(std::string_view text) { return text.empty() ? Problem("it is empty") : std::nullopt; }
+
+}  // namespace
+
+std::optional<std::string_view> argument_problem(std::string_view text) { return first_of(text, kLineEnds); }
+
+std::optional<std::string_view> preset_value_problem(std::string_view text) {
+  if (const auto problem = argument_problem(text)) return problem;
+  if (const auto problem = first_of(text, kComments)) return problem;
+  return outer_blank(text);
+}
+
+std::optional<std::string_view> preset_alias_problem(std::string_view text) {
+  if (const auto problem = empty(text)) return problem;
+  if (const auto problem = preset_value_problem(text)) return problem;
+  return first_of(text, kBrackets);
+}
+
+std::optional<std::string_view> preset_name_problem(std::string_view text) {
+  if (const auto problem = preset_alias_problem(text)) return problem;
+  return first_of(text, kColon);
+}
+
+}  // namespace api

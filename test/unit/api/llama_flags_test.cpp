@@ -1,0 +1,64 @@
+#include "common/api/llama_flags.hpp"
+
+#include <set>
+
+#include "test/catch.hpp"
+
+using api::FlagProblem;
+using api::FlagUse;
+
+TEST_CASE("the table holds the whole build") {
+  CHECK(api::llama_flags().size() == 258);
+  std::set<std::string_view> keys;
+  for (const auto& flag : api::llama_flags()) CHECK(keys.insert(flag.key).second);
+}
+
+TEST_CASE("a flag is found by each of its names") {
+  for (const char* name : {"-c", "--ctx-size", "--ctx_size"}) CHECK(api::find_llama_flag(name)->key == "ctx-size");
+  CHECK(api::find_llama_flag("--no-kv-offload")->key == "kv-offload");
+  CHECK(api::find_llama_flag("-ngl")->key == "n-gpu-layers");
+  CHECK(api::find_llama_flag("--mlock") == nullptr);
+  CHECK(api::find_llama_flag("") == nullptr);
+  CHECK(api::find_llama_flag_by_env("LLAMA_ARG_MODEL")->key == "model");
+  CHECK(api::nearest_llama_flag("--ctx-sise") == "--ctx-size");
+  CHECK(api::nearest_llama_flag("--qqqqqqqqqq").empty());
+}
+
+TEST_CASE("policies name rows that exist") {
+  CHECK(api::find_llama_flag("--host")->use == FlagUse::reserved);
+  CHECK(api::find_llama_flag("--help")->use == FlagUse::reserved);
+  CHECK(api::find_llama_flag("--models-max")->use == FlagUse::reserved);
+  CHECK(api::find_llama_flag("--threads-http")->use == FlagUse::server);
+  CHECK(api::find_llama_flag("--ctx-size")->instead == "contextSize");
+  std::size_t decided = 0;
+  for (const auto& flag : api::llama_flags()) decided += flag.use != FlagUse::model || !flag.instead.empty() ? 1 : 0;
+  CHECK(decided == api::llama_flag_policies());
+}
+
+TEST_CASE("an argument list is read as llama-server reads it") {
+  const auto flags = api::parse_llama_flags(
+      {"-c", "4096", "--no-warmup", "--seed", "-1", "--threads=3", "--chat-template-kwargs", "{\"a\": \"b=c\"}"});
+  REQUIRE(flags.size() == 5);
+  CHECK(flags[0].key() == "ctx-size");
+  CHECK(flags[0].value == "4096");
+  CHECK(flags[0].value_index == 1);
+  CHECK(flags[1].key() == "warmup");
+  CHECK(flags[1].value == "false");
+  CHECK(flags[2].value == "-1");
+  CHECK(flags[3].key() == "threads");
+  CHECK(flags[3].value == "3");
+  CHECK(flags[4].value == "{\"a\": \"b=c\"}");
+  for (const auto& flag : flags) CHECK(flag.problem == FlagProblem::none);
+}
+
+TEST_CASE("what is wrong with an argument list is said by place") {
+  const auto flags = api::parse_llama_flags({"--mlock", "word", "-fa", "--jinja", "--no-warmup=1", "--ctx-size"});
+  REQUIRE(flags.size() == 6);
+  CHECK(flags[0].problem == FlagProblem::unknown);
+  CHECK(flags[0].key() == "mlock");
+  CHECK(flags[1].problem == FlagProblem::not_a_flag);
+  CHECK(flags[2].problem == FlagProblem::value_missing);
+  CHECK(flags[3].problem == FlagProblem::none);
+  CHECK(flags[4].problem == FlagProblem::value_unexpected);
+  CHECK(flags[5].problem == FlagProblem::value_missing);
+}
