@@ -5,6 +5,10 @@ if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # GCC 12 warns of overlapping copies inside std::string::operator+ (GCC bug 105651).
+  add_compile_options(-Wno-restrict)
+endif()
 include_directories(${CMAKE_SOURCE_DIR})
 
 if(LLMKUBE_ROUTER_SANITIZE)
