@@ -1,0 +1,154 @@
+#include "common/api/schema.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <deque>
+#include <set>
+
+#include "common/base/json.hpp"
+#include "common/base/log.hpp"
+
+namespace api {
+namespace {
+
+using base::JsonValue;
+
+/// The CRD is built in, so what is wrong with it is a mistake of this build.
+[[noreturn]] void broken(std::string_view why) {
+  base::log::error("crd-broken", {{"why", why}});
+  std::abort();
+}
+
+class Loader {
+ public:
+  explicit Loader(Kind kind) {
+    auto parsed = base::parse_json(crd_json(kind), kind_name(kind));
+    if (!parsed) broken(parsed.error().to_string());
+    document_ = std::move(*parsed);
+    const JsonValue* versions = base::find_path(document_, {"spec", "versions"});
+    if (versions == nullptr || !versions->IsArray() || versions->Empty()) broken("no versions");
+    const JsonValue* root = base::find_path((*versions)[0], {"schema", "openAPIV3Schema"});
+    if (root == nullptr) broken("no schema");
+    root_ = load(*root);
+  }
+
+  [[nodiscard]] const Schema& root() const { return *root_; }
+
+ private:
+  const Schema* load(const JsonValue& node) {
+    Schema& out = nodes_.emplace_back();
+    out.type = type_of(node);
+    load_children(node, out);
+    load_bounds(node, out);
+    load_texts(node, out);
+    return &out;
+  }
+
+  static Schema::Type type_of(const JsonValue& node) {
+    if (base::as_bool(base::find(node, "x-kubernetes-int-or-string")).value_or(false))
+      return Schema::Type::int_or_string;
+    const std::string_view name = base::as_string(base::find(node, "type")).value_or("");
+    if (name == "object") return Schema::Type::object;
+    if (name == "array") return Schema::Type::array;
+    if (name == "string") return Schema::Type::string;
+    if (name == "integer") return Schema::Type::integer;
+    if (name == "number") return Schema::Type::number;
+    if (name == "boolean") return Schema::Type::boolean;
+    return Schema::Type::any;
+  }
+
+  void load_children(const JsonValue& node, Schema& out) {
+    std::set<std::string_view> required;
+    if (const JsonValue* list = base::find(node, "required")) {
+      for (const auto& name : list->GetArray()) required.insert(base::as_string(&name).value_or(""));
+    }
+    if (const JsonValue* properties = base::find(node, "properties")) {
+      for (const auto& member : properties->GetObject()) {
+        const std::string_view name = base::as_string(&member.name).value_or("");
+        out.properties.push_back({name, load(member.value), required.contains(name)});
+      }
+      std::ranges::sort(out.properties, {}, &Schema::Property::name);
+    }
+    if (const JsonValue* items = base::find(node, "items")) out.items = load(*items);
+    const JsonValue* values = base::find(node, "additionalProperties");
+    if (values != nullptr && values->IsObject()) out.values = load(*values);
+  }
+
+  static std::optional<double> number(const JsonValue& node, std::string_view key) {
+    const JsonValue* value = base::find(node, key);
+    return value != nullptr && value->IsNumber() ? std::optional(value->GetDouble()) : std::nullopt;
+  }
+
+  static std::optional<std::size_t> count(const JsonValue& node, std::string_view key) {
+    const auto value = base::as_int(base::find(node, key));
+    return value ? std::optional(static_cast<std::size_t>(*value)) : std::nullopt;
+  }
+
+  static void load_bounds(const JsonValue& node, Schema& out) {
+    out.minimum = number(node, "minimum");
+    out.maximum = number(node, "maximum");
+    out.min_length = count(node, "minLength");
+    out.max_length = count(node, "maxLength");
+    out.min_items = count(node, "minItems");
+    out.max_items = count(node, "maxItems");
+    out.is_int32 = base::as_string(base::find(node, "format")) == "int32";
+  }
+
+  void load_texts(const JsonValue& node, Schema& out) {
+    if (const JsonValue* list = base::find(node, "enum")) {
+      for (const auto& value : list->GetArray()) out.allowed.push_back(texts_.emplace_back(base::to_text(value)));
+    }
+    if (const auto pattern = base::as_string(base::find(node, "pattern"))) {
+      out.pattern_text = *pattern;
+      out.pattern = Pattern::compile(*pattern);
+      if (!out.pattern) broken("a pattern is not understood: " + std::string(*pattern));
+    }
+    if (const JsonValue* value = base::find(node, "default")) out.default_json = base::to_text(*value);
+    if (const JsonValue* keys = base::find(node, "x-kubernetes-list-map-keys")) {
+      for (const auto& key : keys->GetArray()) out.map_keys.push_back(base::as_string(&key).value_or(""));
+    }
+    out.is_set = base::as_string(base::find(node, "x-kubernetes-list-type")) == "set";
+  }
+
+  base::JsonDocument document_;
+  std::deque<Schema> nodes_;
+  std::deque<std::string> texts_;
+  const Schema* root_ = nullptr;
+};
+
+}  // namespace
+
+const Schema* Schema::property(std::string_view name) const {
+  const auto found = std::ranges::lower_bound(properties, name, {}, &Property::name);
+  return found != properties.end() && found->name == name ? found->schema : nullptr;
+}
+
+const Schema& schema_of(Kind kind) {
+  static const Loader services(Kind::inference_service);
+  static const Loader models(Kind::model);
+  return kind == Kind::model ? models.root() : services.root();
+}
+
+std::string_view type_words(Schema::Type type) {
+  switch (type) {
+    case Schema::Type::object:
+      return "an object";
+    case Schema::Type::array:
+      return "a list";
+    case Schema::Type::string:
+      return "a string";
+    case Schema::Type::integer:
+      return "a whole number";
+    case Schema::Type::number:
+      return "a number";
+    case Schema::Type::boolean:
+      return "true or false";
+    case Schema::Type::int_or_string:
+      return "a number or a string";
+    case Schema::Type::any:
+      break;
+  }
+  return "any value";
+}
+
+}  // namespace api
