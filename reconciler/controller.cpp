@@ -29,9 +29,8 @@ bool same(const std::vector<ApplyProblem>& a, const std::vector<ApplyProblem>& b
   });
 }
 
-bool is_on_the_way(const Decision& decision) {
-  return decision.status.has_value() || !decision.sample_progress.empty() || decision.requeue_after.has_value();
-}
+/// Samples at the faster pace are asked for.
+bool is_on_the_way(const Decision& decision) { return decision.sample_every <= std::chrono::seconds{2}; }
 
 /// What the first part of a pass left, and what the second adds.
 Outcome joined(Outcome first, const Outcome& second) {
@@ -101,6 +100,12 @@ Outcome Controller::pass_service(const Key& key) {
     return {};
   }
   Decision decision = reconcile(parts_.settings, *observed, parts_.clock.wall());
+  if (decision.status_first && decision.status) {
+    const Outcome told = parts_.applier.write_status(key, observed->service.meta, decision);
+    if (told.error) return told;  // nothing may change before the status says so
+    decision.status.reset();
+    decision.events.clear();
+  }
   Outcome outcome = parts_.applier.carry_out(key, decision);
   const bool problems_changed = !same(outcome.problems, observed->problems);
   keep_problems(key, outcome.problems);

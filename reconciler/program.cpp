@@ -116,6 +116,8 @@ base::Result<> Program::start() {
     while (!synced())
       if (stopping_.wait_for(milliseconds{10})) return;
     base::log::info("synced");
+    // Before the first decision: a Pod template that names a class must not change when we learn of it later.
+    if (options_.watch_namespaces.empty()) read_priority_classes();
     if (!options_.leader_elect) return set_leading(true);
     lease_->run([this] {
       for (auto& worker : workers_) worker.join();
@@ -212,10 +214,7 @@ void Program::keep_house() {
     if (now < slow_due) continue;
     slow_due = now + kSlowChecks;
     if (!std::exchange(rights_checked, true)) check_rights();
-    if (options_.watch_namespaces.empty()) {
-      check_crds();
-      read_priority_classes();
-    }
+    if (options_.watch_namespaces.empty()) check_crds();
   }
 }
 
@@ -233,7 +232,9 @@ void Program::check_rights() {
                                               .leader_election = options_.leader_elect,
                                               .certificates = !options_.webhook_service.empty(),
                                               .secret_name = options_.webhook_secret,
-                                              .lease_name = options_.lease_name});
+                                              .lease_name = options_.lease_name,
+                                              .mutating_configuration = options_.mutating_configuration,
+                                              .validating_configuration = options_.validating_configuration});
   if (!missing) return base::log::warning("rights-not-checked", {{"problem", missing.error().to_string()}});
   for (const auto& sentence : *missing) base::log::error("right-missing", {{"what", sentence}});
 }

@@ -31,9 +31,16 @@ const std::vector<AccessRule>& rules() {
 
 /// The one object that a right on it is granted for by name, where the chart names one.
 std::string object_name(const AccessRule& rule, std::string_view verb, const AccessQuestion& question) {
-  if (rule.resource == "secrets") return question.secret_name;
-  if (rule.resource == "leases" && verb != "create") return question.lease_name;
-  if (rule.resource == "customresourcedefinitions") return "inferenceservices.inference.llmkube.dev";
+  if (verb == "create") return {};
+  const std::pair<std::string_view, std::string> names[] = {
+      {"secrets", question.secret_name},
+      {"leases", question.lease_name},
+      {"customresourcedefinitions", "inferenceservices.inference.llmkube.dev"},
+      {"mutatingwebhookconfigurations", question.mutating_configuration},
+      {"validatingwebhookconfigurations", question.validating_configuration},
+  };
+  for (const auto& [resource, name] : names)
+    if (rule.resource == resource) return name;
   return {};
 }
 

@@ -37,6 +37,8 @@ struct AccessQuestion {
   bool certificates = false;
   std::string secret_name;
   std::string lease_name;
+  std::string mutating_configuration;
+  std::string validating_configuration;
 };
 
 /// Asks the API server (SelfSubjectAccessReview) about each row; gives a sentence for each right that is missing:

@@ -116,12 +116,8 @@ void Sampler::ask(std::unique_lock<std::mutex>& lock, const PodKey& pod) {
   }
   const Time now = Clock::now();
   state.asked = now;
-  const std::string text = body ? *body : "!" + body.error().what;
-  if (!state.answered || text != state.last) {
-    state.answered = true;
-    state.last = text;
+  if (take_answer(pod, state, body)) {
     state.busy_until = now + timing_.busy_after_change;
-    take_answer(pod, state, body);
     const auto concerned = state.wanted_by;
     schedule(pod, state, now + interval(state, now));
     lock.unlock();
@@ -132,20 +128,23 @@ void Sampler::ask(std::unique_lock<std::mutex>& lock, const PodKey& pod) {
   }
 }
 
-void Sampler::take_answer(const PodKey& pod, PodState& state, const base::Result<std::string>& body) const {
+bool Sampler::take_answer(const PodKey& pod, PodState& state, const base::Result<std::string>& body) {
   const auto parsed = body ? base::parse_json(*body, pod.pod) : std::unexpected(body.error());
   if (pod.what == What::progress) {
-    if (parsed) state.progress = decode_progress(*parsed);  // a fetcher that ended keeps its last word
-    return;
+    if (!parsed) return false;  // a fetcher that ended keeps its last word
+    const auto progress = decode_progress(*parsed);
+    return std::exchange(state.progress, progress) != progress;
   }
+  AgentSample sample;
   if (parsed) {
-    state.agent = decode_agent_state(pod.pod, *parsed);
+    sample = decode_agent_state(pod.pod, *parsed);
   } else {
-    AgentSample sample;
     sample.pod = pod.pod;
     sample.error = parsed.error().what;
-    state.agent = std::move(sample);
   }
+  if (state.agent == sample) return false;
+  state.agent = std::move(sample);
+  return true;
 }
 
 void Sampler::stop() {

@@ -71,16 +71,14 @@ class Sampler {
     Time busy_until{};
     Time asked{};
     bool asking = false;
-    bool answered = false;
-    /// What came, to see a change.
-    std::string last;
     std::optional<AgentSample> agent;
     std::optional<FetchProgress> progress;
   };
 
   void ask(std::unique_lock<std::mutex>& lock, const PodKey& pod);
   void schedule(const PodKey& pod, PodState& state, Time due);
-  void take_answer(const PodKey& pod, PodState& state, const base::Result<std::string>& body) const;
+  /// True when the answer says something new.
+  [[nodiscard]] static bool take_answer(const PodKey& pod, PodState& state, const base::Result<std::string>& body);
   [[nodiscard]] std::chrono::nanoseconds interval(const PodState& state, Time now) const;
 
   const Fetch fetch_;
