@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "common/api/source.hpp"
-
 #include "reconciler/reconcile/preset.hpp"
 #include "reconciler/reconcile/render.hpp"
 
@@ -55,8 +54,7 @@ std::vector<std::string> router_command_line(const Plan& plan) {
 std::vector<std::string> single_command_line(const Plan& plan) {
   const auto& spec = plan.spec();
   const auto& model = plan.models.front();
-  std::vector<std::string> args = {"--model", model_path(plan, model), "--port",
-                                   std::to_string(server_port(plan))};
+  std::vector<std::string> args = {"--model", model_path(plan, model), "--port", std::to_string(server_port(plan))};
   if (!names_host(spec.settings.extra_args)) {
     args.emplace_back("--host");
     args.push_back(spec.bind_address.empty() ? "::" : spec.bind_address);

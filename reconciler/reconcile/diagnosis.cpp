@@ -170,18 +170,7 @@ std::string crash_of(const PodView& pod) {
 
 std::string find_crash(const Look& look) { return first_unready(look.plan, crash_of); }
 
-std::string find_not_starting(const Look& look) {
-  constexpr std::array kReasons = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError",
-                                   "PreStartHookError", "PostStartHookError"};
-  return first_unready(look.plan, [&](const PodView& pod) -> std::string {
-    for (const auto& container : pod.containers) {
-      if (container.waiting && std::ranges::find(kReasons, container.waiting->reason) != kReasons.end())
-        return "Pod " + pod.meta.name + ", container " + container.name + ": " + container.waiting->reason + ": " +
-               container.waiting->message;
-    }
-    return {};
-  });
-}
+std::string find_not_starting(const Look& look) { return first_unready(look.plan, start_failure); }
 
 /// What the scheduler says of the first Pod that it cannot place.
 std::string scheduler_word(const Look& look) {

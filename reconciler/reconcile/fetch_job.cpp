@@ -1,6 +1,7 @@
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
-#include "common/base/digest.hpp"
 #include "reconciler/reconcile/names.hpp"
 #include "reconciler/reconcile/render.hpp"
 
@@ -11,7 +12,6 @@ using nlohmann::json;
 namespace {
 
 constexpr std::string_view kCaPath = "/etc/llmkube/ca";
-constexpr std::string_view kSecretPath = "/etc/llmkube/source";
 /// Exit code of model-fetch for a failure that no retry mends.
 constexpr int kFinalFailure = 2;
 /// Tries of the Pod, each with retries inside.
@@ -40,10 +40,22 @@ json arguments(const Plan& plan, const ServedModel& model) {
   add("--name", model.entry.name);
   add("--refresh", spec.refresh_policy);
   if (!plan.settings.ca_configmap.empty()) add("--ca-file", std::string(kCaPath) + "/ca.crt");
-  if (!spec.source_secret.empty()) add("--hf-token-file", std::string(kSecretPath) + "/HF_TOKEN");
   add("--listen", ":" + std::to_string(names::kProgressPort));
   add("--termination-log", "/dev/termination-log");
   return args;
+}
+
+/// The way out is the same for llama-server and for the fetch, so the service's own words about it count for both.
+json environment(const Plan& plan) {
+  constexpr std::array kNames = {"HTTP_PROXY",         "HTTPS_PROXY",      "NO_PROXY",   "ALL_PROXY",
+                                 "http_proxy",         "https_proxy",      "no_proxy",   "all_proxy",
+                                 "HF_ENDPOINT",        "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION",
+                                 "AWS_ENDPOINT_URL_S3"};
+  json env = json::array();
+  for (auto& variable : passed_on(plan.spec().env)) {
+    if (std::ranges::find(kNames, variable.value("name", "")) != kNames.end()) env.push_back(std::move(variable));
+  }
+  return env;
 }
 
 json failure_policy() {
@@ -67,7 +79,7 @@ json fetch_pod_spec(const Plan& plan, const ServedModel& model) {
   json claim = {{"claimName", model.claim}};
   if (model.on_own_claim) claim["readOnly"] = true;
   volumes.push_back({{"name", volume}, {"persistentVolumeClaim", std::move(claim)}});
-  add_fetch_volumes(plan, model, volumes);
+  add_fetch_volumes(plan, volumes);
   json spec = {{"restartPolicy", "Never"},
                {"automountServiceAccountToken", false},
                {"enableServiceLinks", false},
@@ -99,10 +111,8 @@ json fetch_container(const Plan& plan, const ServedModel& model, std::string_vie
                     {"terminationMessagePolicy", "File"},
                     {"securityContext", restricted_container()}};
   if (!plan.settings.ca_configmap.empty()) mounts.push_back(volume_mount("ca", kCaPath, true));
-  if (!spec.source_secret.empty()) {
-    mounts.push_back(volume_mount("source-" + short_name(spec.source_secret), kSecretPath, true));
-    container["envFrom"] = {{{"secretRef", {{"name", spec.source_secret}}}}};
-  }
+  if (!spec.source_secret.empty()) container["envFrom"] = {{{"secretRef", {{"name", spec.source_secret}}}}};
+  if (auto env = environment(plan); !env.empty()) container["env"] = std::move(env);
   json requests = {{"cpu", spec.cpu.empty() ? "100m" : spec.cpu},
                    {"memory", spec.memory.empty() ? "64Mi" : spec.memory}};
   container["resources"] = {{"requests", std::move(requests)}};
@@ -110,17 +120,9 @@ json fetch_container(const Plan& plan, const ServedModel& model, std::string_vie
   return container;
 }
 
-void add_fetch_volumes(const Plan& plan, const ServedModel& model, json& volumes) {
-  const auto add = [&](json volume) {
-    for (const auto& there : volumes) {
-      if (there.at("name") == volume.at("name")) return;
-    }
-    volumes.push_back(std::move(volume));
-  };
-  if (!plan.settings.ca_configmap.empty())
-    add({{"name", "ca"}, {"configMap", {{"name", plan.settings.ca_configmap}, {"optional", true}}}});
-  const auto& secret = model.model().spec.source_secret;
-  if (!secret.empty()) add({{"name", "source-" + short_name(secret)}, {"secret", {{"secretName", secret}}}});
+void add_fetch_volumes(const Plan& plan, json& volumes) {
+  if (plan.settings.ca_configmap.empty()) return;
+  volumes.push_back({{"name", "ca"}, {"configMap", {{"name", plan.settings.ca_configmap}, {"optional", true}}}});
 }
 
 /// One Job for each Model, claim and content; it belongs to the Model, since several services may wait for it. Made

@@ -158,7 +158,7 @@ const ModelField kModelFields[] = {
      [](Source from) {
        return spec(from).rope_scaling ? number(spec(from).rope_scaling->original_context) : std::string{};
      }},
-    {"embeddings", "spec.mode", [](Source from) { return when(mode(from) == "embedding", "true"); }},
+    {"embeddings", "spec.mode", [](Source from) { return when(embeds(from), "true"); }},
     {"reranking", "spec.mode", [](Source from) { return when(mode(from) == "rerank", "true"); }},
     {"pooling", "spec.mode", pooling},
     {"cache-ram", "spec.mode", [](Source from) { return when(embeds(from), "0"); }},

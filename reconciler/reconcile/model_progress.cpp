@@ -96,6 +96,12 @@ std::optional<Verdict> check_image(const Plan&, ServedModel& model) {
   return failure.empty() ? std::nullopt : std::optional{Verdict{"ImagePullFailed", failure}};
 }
 
+std::optional<Verdict> check_start(const Plan&, ServedModel& model) {
+  if (model.fetch_pod == nullptr) return std::nullopt;
+  const auto failure = start_failure(*model.fetch_pod);
+  return failure.empty() ? std::nullopt : std::optional{Verdict{"ContainerNotStarting", failure}};
+}
+
 std::optional<Verdict> check_last_try(const Plan&, ServedModel& model) {
   if (model.fetch_pod == nullptr) return std::nullopt;
   const auto result = parse_fetch_result(last_word(*model.fetch_pod));
@@ -112,9 +118,9 @@ std::optional<Verdict> check_running(const Plan& plan, ServedModel& model) {
 }
 
 /// The first that has something to say wins; the last always has.
-constexpr std::array<Check, 10> kChecks = {check_model_exists, check_model_valid, check_claim_exists, check_job_exists,
+constexpr std::array<Check, 11> kChecks = {check_model_exists, check_model_valid, check_claim_exists, check_job_exists,
                                            check_job_complete, check_job_failed,  check_scheduled,    check_image,
-                                           check_last_try,     check_running};
+                                           check_start,        check_last_try,    check_running};
 
 /// In an ephemeral cache each Pod has its own copy: the first Pod that is not done speaks for all.
 Verdict judge_ephemeral(const Plan& plan, ServedModel& model, std::size_t index) {
@@ -177,6 +183,17 @@ std::string load_failure(const Plan& plan, const std::string& name) {
   return {};
 }
 
+/// The first container that waits for one of these reasons, in words.
+template <class Reasons>
+std::string waiting_for(const PodView& pod, const Reasons& reasons) {
+  for (const auto& container : pod.containers) {
+    if (container.waiting && std::ranges::find(reasons, container.waiting->reason) != reasons.end())
+      return "Pod " + pod.meta.name + ", container " + container.name + ": " + container.waiting->reason + ": " +
+             container.waiting->message;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string fetch_container_name(std::size_t index) {
@@ -194,14 +211,14 @@ std::string last_word(const PodView& pod) {
 }
 
 std::string pull_failure(const PodView& pod) {
-  constexpr std::array kReasons = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
-                                   "RegistryUnavailable"};
-  for (const auto& container : pod.containers) {
-    if (container.waiting && std::ranges::find(kReasons, container.waiting->reason) != kReasons.end())
-      return "Pod " + pod.meta.name + ", container " + container.name + ": " + container.waiting->reason + ": " +
-             container.waiting->message;
-  }
-  return {};
+  return waiting_for(pod, std::array<std::string_view, 5>{"ErrImagePull", "ImagePullBackOff", "InvalidImageName",
+                                                          "ErrImageNeverPull", "RegistryUnavailable"});
+}
+
+std::string start_failure(const PodView& pod) {
+  return waiting_for(
+      pod, std::array<std::string_view, 5>{"CreateContainerConfigError", "CreateContainerError", "RunContainerError",
+                                           "PreStartHookError", "PostStartHookError"});
 }
 
 void judge_files(const Plan& plan, ServedModel& model, std::size_t index) {

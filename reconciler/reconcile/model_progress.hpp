@@ -21,5 +21,7 @@ void judge_files(const Plan& plan, ServedModel& model, std::size_t index);
 
 /// Why the kubelet cannot pull an image of this Pod; empty when it can.
 [[nodiscard]] std::string pull_failure(const PodView& pod);
+/// Why the kubelet cannot start a container of this Pod whose image it has (a Secret, ConfigMap or security setting).
+[[nodiscard]] std::string start_failure(const PodView& pod);
 
 }  // namespace reconciler

@@ -16,6 +16,8 @@ constexpr std::array kReasons = {
     ModelReason{"FetchPending", pending, "The fetch Job is made but has not started."},
     ModelReason{"Unschedulable", pending, "The scheduler finds no node for the fetch Pod: the message is its own."},
     ModelReason{"ImagePullFailed", pending, "The node cannot pull the image of the fetch Pod."},
+    ModelReason{"ContainerNotStarting", pending,
+                "The kubelet cannot start the fetch Pod: a Secret or ConfigMap is missing."},
     ModelReason{"FetchRefused", pending, "The API server refuses the fetch Job: quota, policy or a webhook."},
     ModelReason{"Downloading", downloading, "model-fetch is at work; bytesDone grows."},
     ModelReason{"Retrying", downloading, "The last try failed for the reason in the message; the next one resumes."},

@@ -13,6 +13,7 @@ using nlohmann::json;
 namespace {
 
 constexpr std::string_view kPresetPath = "/etc/llmkube";
+constexpr std::string_view kCacheVariable = "LLAMA_CACHE";
 constexpr std::string_view kApiKey = "LLAMA_API_KEY";
 constexpr std::int64_t kLoadTimeoutSeconds = 1800;
 constexpr std::int64_t kGracePeriodSeconds = 60;
@@ -81,8 +82,12 @@ json volumes(const Plan& plan) {
 /// A stray cached model would be advertised, so llama-server's own cache is an empty folder of the Pod.
 json environment(const Plan& plan) {
   json env = json::array();
-  env.push_back({{"name", "LLAMA_CACHE"}, {"value", "/cache"}});
-  for (auto& variable : passed_on(plan.spec().env)) env.push_back(std::move(variable));
+  bool theirs = false;
+  for (auto& variable : passed_on(plan.spec().env)) {
+    theirs = theirs || variable.value("name", "") == kCacheVariable;
+    env.push_back(std::move(variable));
+  }
+  if (!theirs) env.insert(env.begin(), {{"name", kCacheVariable}, {"value", "/cache"}});
   return env;
 }
 
@@ -110,7 +115,8 @@ json server_container(const Plan& plan) {
                     {"args", plan.router ? router_command_line(plan) : single_command_line(plan)},
                     {"env", environment(plan)},
                     {"ports", server_ports(plan)},
-                    {"resources", server_resources(plan)}};
+                    {"resources", server_resources(plan)},
+                    {"terminationMessagePolicy", "FallbackToLogsOnError"}};
   if (!plan.spec().command.empty()) container["command"] = plan.spec().command;
   json security = restricted_container();
   security.update(passed_on(plan.spec().security_context).is_null() ? json::object()
@@ -218,11 +224,7 @@ json pod_spec(const Plan& plan) {
                {"containers", {server_container(plan)}},
                {"volumes", volumes(plan)}};
   if (auto init = init_containers(plan); !init.empty()) spec["initContainers"] = std::move(init);
-  if (plan.cache.kind == Cache::Kind::ephemeral) {
-    for (const auto& model : plan.models) {
-      if (model.object != nullptr) add_fetch_volumes(plan, model, spec["volumes"]);
-    }
-  }
+  if (plan.cache.kind == Cache::Kind::ephemeral) add_fetch_volumes(plan, spec["volumes"]);
   spec["securityContext"] = restricted_pod(plan.settings);
   if (auto users = passed_on(plan.spec().pod_security_context); users.is_object())
     spec["securityContext"].update(users);

@@ -30,7 +30,8 @@ void set(PresetSettings& settings, std::string key, std::string value) {
 PresetSettings argument_settings(const std::vector<std::string>& args) {
   PresetSettings settings;
   for (auto& flag : api::parse_llama_flags(args)) {
-    if (flag.problem != api::FlagProblem::none || flag.flag->use != api::FlagUse::model) continue;
+    if (flag.problem != api::FlagProblem::none || flag.flag->use != api::FlagUse::model || !flag.flag->removed.empty())
+      continue;
     const std::string key = flag.key();
     const auto there = std::ranges::find(settings, key, &PresetSettings::value_type::first);
     const bool joins = there != settings.end() && std::ranges::find(kLists, key) != kLists.end();

@@ -52,8 +52,8 @@ void place(const Plan& plan, nlohmann::json& pod_spec);
 
 /// Container that runs model-fetch for one model, without its volume mounts' volumes.
 [[nodiscard]] nlohmann::json fetch_container(const Plan& plan, const ServedModel& model, std::string_view name);
-/// Volumes that `fetch_container` mounts besides the cache: the CA and the credentials.
-void add_fetch_volumes(const Plan& plan, const ServedModel& model, nlohmann::json& volumes);
+/// Volumes that `fetch_container` mounts besides the cache: the CA.
+void add_fetch_volumes(const Plan& plan, nlohmann::json& volumes);
 
 inline constexpr std::string_view kModelsPath = "/models";
 inline constexpr std::string_view kSourcePath = "/model-source";

@@ -18,7 +18,7 @@ constexpr std::chrono::seconds kSampleInterval{10};
 
 /// The fields of status that are ours to write, beside conditions and lastUpdated.
 const std::vector<std::string_view> kFields = {
-    "phase",      "modelReady",       "modelsReady",       "advertisedModels",  "models",
+    "phase",      "modelReady",       "modelsAvailable",   "advertisedModels",  "models",
     "replicas",   "readyReplicas",    "desiredReplicas",   "endpoint",          "mode",
     "waitingFor", "schedulingStatus", "schedulingMessage", "effectivePriority", "observedGeneration",
 };
@@ -193,7 +193,7 @@ json render_status(const Plan& plan, const Diagnosis& diagnosis, const json& pre
   const auto total = static_cast<std::int64_t>(plan.models.size());
   json status = {{"phase", to_string(phase_of(plan, diagnosis))},
                  {"modelReady", diagnosis.models_available == total},
-                 {"modelsReady", summary(plan, diagnosis)},
+                 {"modelsAvailable", summary(plan, diagnosis)},
                  {"advertisedModels", diagnosis.advertised},
                  {"models", render_models(plan)},
                  {"replicas", plan.observed.deployment ? plan.observed.deployment->replicas : 0},

@@ -1,0 +1,291 @@
+#include <nlohmann/json.hpp>
+
+#include "test/catch.hpp"
+#include "test/unit/reconcile/golden.hpp"
+#include "test/unit/reconcile/scene.hpp"
+
+using namespace reconciler;
+
+namespace {
+
+/// Every object of a decision as one file, and the files of its ConfigMap as what they are.
+void check_objects(const std::string& scenario, const Decision& decision) {
+  for (const auto& object : decision.desired) {
+    const std::string name = scenario + "/" + std::string(info(object.kind).plural) + "." + object.name;
+    check_golden(name + ".json", pretty(object.body));
+    if (object.kind != Kind::config_map) continue;
+    const auto data = nlohmann::json::parse(object.body).at("data");
+    for (const auto& [file, text] : data.items()) check_golden(scenario + "/" + file, text.get<std::string>());
+  }
+}
+
+std::vector<std::string> names_of(const Decision& decision) {
+  std::vector<std::string> names;
+  for (const auto& object : decision.desired)
+    names.push_back(std::string(info(object.kind).plural) + "/" + object.name);
+  return names;
+}
+
+nlohmann::json object_of(const Decision& decision, Kind kind) {
+  for (const auto& object : decision.desired) {
+    if (object.kind == kind) return nlohmann::json::parse(object.body);
+  }
+  FAIL("no " << info(kind).name << " is wanted");
+  return {};
+}
+
+nlohmann::json pod_of(const Scene& scene) {
+  return object_of(scene.decide(), Kind::deployment).at("spec").at("template").at("spec");
+}
+
+}  // namespace
+
+TEST_CASE("the example first gets its claim, its files and a Service") {
+  Scene scene(kExample);
+  scene.add_model("phi4-mini");
+  CHECK(names_of(scene.decide()) == std::vector<std::string>{"persistentvolumeclaims/llmkube-model-cache",
+                                                             "configmaps/edge-multi-model-models",
+                                                             "services/edge-multi-model"});
+  check_objects("claim", scene.decide());
+}
+
+TEST_CASE("the example with one model there and two on their way") {
+  Scene scene(kExample);
+  scene.add_fetched("phi4-mini");
+  scene.add_model("qwen3-7b-coder");
+  check_objects("example", scene.decide());
+}
+
+TEST_CASE("a service that uses every field") {
+  Scene scene(R"({
+    "runtime": "llamacpp-router", "replicas": 2, "revisionHistoryLimit": 3, "image": "mirror.example/llama:7",
+    "models": [
+      {"name": "a", "aliases": ["small", "org:a"], "contextSize": 8192, "gpuLayers": 20, "cacheTypeK": "q4_0",
+       "extraArgs": ["--temp", "0.2", "-ot", "x=CPU", "-ot", "y=CPU"]},
+      {"name": "b", "parallelSlots": 2, "flashAttention": false, "batchSize": 512, "uBatchSize": 128}],
+    "router": {"maxLoadedModels": 2, "preload": ["b"], "idleUnloadSeconds": 600, "stopTimeoutSeconds": 3,
+               "scheduling": {"policy": "Direct", "maxTurnSeconds": 10}},
+    "contextSize": 4096, "parallelSlots": 4, "flashAttention": true, "cacheTypeK": "q8_0", "cacheTypeCustomV": "turbo3",
+    "batchSize": 2048, "uBatchSize": 512, "jinja": true, "moeCPULayers": 4, "noKvOffload": true, "noWarmup": true,
+    "tensorOverrides": ["exps=CPU", "ffn=CPU"], "metadataOverrides": ["tokenizer.ggml.add_bos_token=bool:false"],
+    "reasoningBudget": 0, "ropeScaling": {"type": "yarn", "factor": "2.0", "originalContext": 4096},
+    "extraArgs": ["--seed", "7", "--timeout", "900", "--no-context-shift"],
+    "endpoint": {"type": "NodePort", "port": 9000, "nodePort": 30080, "path": "/v1/completions"},
+    "autoscaling": {"minReplicas": 2, "maxReplicas": 4, "metrics": [
+      {"name": "cpu", "type": "Resource", "targetAverageUtilization": 70},
+      {"name": "llamacpp:requests_deferred", "type": "Pods", "targetAverageValue": "3"}]},
+    "resources": {"gpu": 1, "cpu": "2", "memory": "4Gi", "hostMemory": "8Gi", "ephemeralStorage": "1Gi",
+                  "limits": {"memory": "16Gi"}},
+    "modelCache": {"claimName": "my-files"},
+    "nodeSelector": {"disk": "nvme"}, "tolerations": [{"key": "edge", "operator": "Exists"}],
+    "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+      {"matchExpressions": [{"key": "gpu", "operator": "In", "values": ["rtx"]}]}]}}},
+    "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}],
+    "runtimeClassName": "nvidia", "priority": "high",
+    "podLabels": {"team": "edge", "app": "not-theirs-to-set"}, "podAnnotations": {"note": "mine"},
+    "disruption": {"protectAlways": true},
+    "env": [{"name": "LLAMA_API_KEY", "valueFrom": {"secretKeyRef": {"name": "key", "key": "key"}}},
+            {"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"}],
+    "extraVolumes": [{"name": "templates", "configMap": {"name": "templates"}}],
+    "extraVolumeMounts": [{"name": "templates", "mountPath": "/templates"}],
+    "imagePullSecrets": [{"name": "mirror"}],
+    "podSecurityContext": {"supplementalGroups": [44]}, "securityContext": {"runAsUser": 1000},
+    "probeOverrides": {"startup": {"periodSeconds": 10, "failureThreshold": 360},
+                       "liveness": {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 60}}})");
+  scene.settings.ca_configmap = "company-ca";
+  scene.cache_claim = "my-files";
+  scene.observed.priority_classes =
+      std::make_shared<const std::set<std::string>>(std::set<std::string>{"llmkube-high"});
+  scene.add_model("a", R"({"source": "hf://org/a", "files": ["a-00001-of-00002.gguf", "a-00002-of-00002.gguf"],
+    "mmproj": "mmproj-a.gguf", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "refreshPolicy": "OnChange", "sourceSecretRef": {"name": "hf"}, "resources": {"cpu": "1", "memory": "128Mi"},
+    "prefetchTolerations": [{"key": "loader", "operator": "Exists"}],
+    "hardware": {"accelerator": "vulkan", "gpu": {"enabled": true, "count": 1, "vendor": "intel", "layers": 10}}})");
+  scene.add_claim("my-files");
+  check_objects("every-field", scene.decide());
+  scene.observed.models.erase("a");
+  scene.add_fetched("b");
+  scene.add_fetched("a");
+  scene.observed.jobs.back().fetched =
+      R"({"reason":"Fetched","message":"x","files":[{"path":"/models/f/a-00001-of-00002.gguf","size":5,"role":"model"},
+         {"path":"/models/f/a-00002-of-00002.gguf","size":6,"role":"shard"},
+         {"path":"/models/f/mmproj-a.gguf","size":7,"role":"mmproj"}]})";
+  check_objects("every-field-fetched", scene.decide());
+}
+
+TEST_CASE("a Model on a claim of the user's is verified there and mounted from there") {
+  Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "mine"}]})");
+  scene.add_model("mine", R"({"source": "pvc://user.files/dir/mine.gguf"})");
+  scene.add_claim("user.files");
+  check_objects("own-claim", scene.decide());
+  scene.add_fetched("mine");
+  check_objects("own-claim-verified", scene.decide());
+}
+
+TEST_CASE("an ephemeral cache is filled by init containers") {
+  Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}, {"name": "b"}],
+                  "modelCache": {"persistence": "Ephemeral"}, "resources": {"ephemeralStorage": "20Gi"}})");
+  scene.add_model("a");
+  scene.add_model("b", R"({"source": "s3://bucket/b.gguf", "sourceSecretRef": {"name": "aws"}})");
+  check_objects("ephemeral", scene.decide());
+}
+
+TEST_CASE("a service of one model is a llama-server in LLMKube's order of arguments") {
+  Scene scene(
+      R"({"modelRef": "phi4-mini", "contextSize": 4096, "flashAttention": true, "jinja": true, "mode": "embedding",
+                  "extraArgs": ["--seed", "7"], "resources": {"gpu": 1}})",
+      "single");
+  scene.add_fetched("phi4-mini");
+  check_objects("single", scene.decide());
+}
+
+TEST_CASE("a service with the gate: clients come in by the agent") {
+  Scene scene(kExample);
+  scene.settings.gate = true;
+  scene.add_fetched("phi4-mini");
+  check_objects("gate", scene.decide());
+}
+
+TEST_CASE("one claim per service belongs to the service") {
+  Scene scene(kExample);
+  scene.settings.model_cache_mode = CacheMode::per_service;
+  scene.settings.model_cache_storage_class = "fast";
+  const auto claim = object_of(scene.decide(), Kind::claim);
+  CHECK(claim["metadata"]["name"] == "edge-multi-model-model-cache");
+  CHECK(claim["metadata"]["ownerReferences"][0]["uid"] == "uid-of-service");
+  CHECK(claim["spec"]["storageClassName"] == "fast");
+}
+
+TEST_CASE("a GPU in either shape reaches requests and limits, and never the CPU image") {
+  const std::string gpu = GENERATE(R"({"requests": {"nvidia.com/gpu": 1}})", R"({"limits": {"nvidia.com/gpu": "1"}})",
+                                   R"({"gpu": 1})", R"({"gpu": 1, "requests": {"cpu": "2"}})");
+  Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "phi4-mini"}], "resources": )" + gpu + "}");
+  scene.add_fetched("phi4-mini");
+  const auto server = pod_of(scene)["containers"][0];
+  CHECK(server["resources"]["requests"]["nvidia.com/gpu"] == "1");
+  CHECK(server["resources"]["limits"]["nvidia.com/gpu"] == "1");
+  CHECK(server["image"] == "registry.example/llama-server:cuda");
+  CHECK(pod_of(scene)["tolerations"][0]["key"] == "nvidia.com/gpu");
+  CHECK(object_of(scene.decide(), Kind::deployment)["spec"]["strategy"]["type"] == "Recreate");
+}
+
+TEST_CASE("the largest count of the Models counts where the service says nothing of GPUs") {
+  Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}, {"name": "b"}]})");
+  scene.add_model("a", R"({"source": "https://x.example/a.gguf", "hardware": {"gpu": {"count": 1}}})");
+  scene.add_model("b", R"({"source": "https://x.example/b.gguf", "hardware": {"gpu": {"count": 2}}})");
+  scene.add_fetched("a");
+  CHECK(pod_of(scene)["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "2");
+}
+
+TEST_CASE("GPU vendors have their resources and images") {
+  struct Row {
+    const char* hardware;
+    const char* resource;
+    const char* image;
+  };
+  const auto row =
+      GENERATE(Row{R"({"gpu": {"count": 1, "vendor": "amd"}})", "amd.com/gpu", "rocm"},
+               Row{R"({"gpu": {"count": 1, "vendor": "amd", "runtime": "vulkan"}})", "devic.es/dri-render", "vulkan"},
+               Row{R"({"gpu": {"count": 1, "vendor": "intel"}})", "gpu.intel.com/i915", "vulkan"},
+               Row{R"({"accelerator": "vulkan", "gpu": {"count": 1}})", "nvidia.com/gpu", "vulkan"},
+               Row{R"({"gpu": {"count": 1, "resourceName": "example.com/gpu"}})", "example.com/gpu", "cuda"});
+  Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}]})");
+  scene.settings.runtime_images["rocm"] = "registry.example/llama-server:rocm";
+  scene.add_model("a", R"({"source": "https://x.example/a.gguf", "hardware": )" + std::string(row.hardware) + "}");
+  scene.add_fetched("a");
+  const auto server = pod_of(scene)["containers"][0];
+  CHECK(server["resources"]["limits"][row.resource] == "1");
+  CHECK(server["image"] == std::string("registry.example/llama-server:") + row.image);
+}
+
+TEST_CASE("without an image for the accelerator there is no Deployment") {
+  Scene scene(kExample);
+  scene.settings.runtime_images.erase("cuda");
+  scene.add_fetched("phi4-mini");
+  for (const auto& object : scene.decide().desired) CHECK(object.kind != Kind::deployment);
+}
+
+TEST_CASE("a model that joins changes the preset and not the Pod") {
+  Scene scene(kExample);
+  scene.add_fetched("phi4-mini");
+  const auto before = scene.decide();
+  scene.add_fetched("qwen3-7b-coder");
+  const auto after = scene.decide();
+  CHECK(object_of(before, Kind::deployment)["spec"] == object_of(after, Kind::deployment)["spec"]);
+  CHECK(object_of(before, Kind::config_map) != object_of(after, Kind::config_map));
+}
+
+TEST_CASE("Pods are told of a new preset once the ConfigMap holds it") {
+  Scene scene = serving();
+  scene.observed.agents.front().preset_hash = "before";
+  scene.observed.pods.front().preset_hash = "before";
+  REQUIRE(scene.decide().annotations.size() == 1);
+  CHECK(scene.decide().annotations[0].key == "inference.llmkube.dev/preset-hash");
+  CHECK(scene.decide().annotations[0].value == scene.observed.config_map->preset_hash);
+  scene.observed.config_map->preset_hash = "before";
+  CHECK(scene.decide().annotations.empty());
+}
+
+TEST_CASE("what is no longer wanted goes, what is another's stays") {
+  Scene scene = serving();
+  scene.observed.autoscaler = ChildView{};
+  scene.observed.autoscaler->meta = {"edge-multi-model", "edge", "uid-of-hpa", "1", 1, false, "uid-of-service"};
+  REQUIRE(scene.decide().deletions.size() == 1);
+  CHECK(scene.decide().deletions[0].uid == "uid-of-hpa");
+  scene.observed.autoscaler->meta.owner_uid = "uid-of-someone";
+  CHECK(scene.decide().deletions.empty());
+}
+
+TEST_CASE("an autoscaler keeps the live number of replicas, and sets it from then on") {
+  Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}], "replicas": 3,
+                  "autoscaling": {"minReplicas": 1, "maxReplicas": 5}})");
+  scene.add_fetched("a");
+  scene.roll_out(3);
+  scene.observed.deployment->wanted = 3;
+  CHECK(object_of(scene.decide(), Kind::deployment)["spec"]["replicas"] == 3);
+  scene.observed.deployment->scaled = true;
+  CHECK_FALSE(object_of(scene.decide(), Kind::deployment)["spec"].contains("replicas"));
+}
+
+TEST_CASE("suspended means no replicas and no autoscaler") {
+  Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}], "suspend": true, "replicas": 2,
+                  "autoscaling": {"maxReplicas": 5}})");
+  scene.add_fetched("a");
+  CHECK(object_of(scene.decide(), Kind::deployment)["spec"]["replicas"] == 0);
+  for (const auto& object : scene.decide().desired) CHECK(object.kind != Kind::autoscaler);
+}
+
+TEST_CASE("a changed source has a Job of its own, and what is there is served until it is done") {
+  Scene scene = serving();
+  scene.add_model("phi4-mini", R"({"source": "https://models.example/another.gguf"})");
+  const auto decision = scene.decide();
+  REQUIRE(decision.desired.front().kind == Kind::job);
+  CHECK(decision.desired.front().name == scene.job_of("phi4-mini"));
+  const auto preset = object_of(decision, Kind::config_map)["data"]["models.ini"].get<std::string>();
+  CHECK_THAT(preset, ContainsSubstring("[phi4-mini]\nmodel = /models/0123456789abcdef/phi4-mini.gguf"));
+}
+
+TEST_CASE("a Job that somebody deleted does not take a model out of service") {
+  Scene scene = serving();
+  scene.observed.jobs.erase(scene.observed.jobs.begin());
+  const auto decision = scene.decide();
+  CHECK(decision.desired.front().kind == Kind::job);
+  CHECK_THAT(object_of(decision, Kind::config_map)["data"]["models.ini"].get<std::string>(),
+             ContainsSubstring("[phi4-mini]\nmodel = /models/0123456789abcdef/phi4-mini.gguf"));
+}
+
+TEST_CASE("an invalid object touches nothing") {
+  Scene scene = serving();
+  scene.observed.service.mistakes = "spec.models[0].name: Invalid value";
+  const auto decision = scene.decide();
+  CHECK(decision.desired.empty());
+  CHECK(decision.deletions.empty());
+  CHECK(decision.annotations.empty());
+}
+
+TEST_CASE("an object that is being deleted gets nothing") {
+  Scene scene = serving();
+  scene.observed.service.meta.deleting = true;
+  CHECK(scene.decide().desired.empty());
+  CHECK_FALSE(scene.decide().status);
+}
