@@ -13,21 +13,21 @@ bool BodyBudget::take(std::size_t bytes, std::uint64_t id) {
     free_ -= price;
     return true;
   }
-  line_.push_back(id);
+  line_.emplace(bytes, id);
   return false;
 }
 
 void BodyBudget::give_back(std::size_t bytes, const std::function<void(std::uint64_t id)>& wake) {
-  std::deque<std::uint64_t> waiting;
+  std::multimap<std::size_t, std::uint64_t> waiting;
   {
     const std::lock_guard lock(mutex_);
     const auto price = cost(bytes);
     if (price == 0) return;
     free_ += price;
-    // All of them try again, in their order; who fails stands in line again.
+    // All of them try again, in this order; who fails stands in line again.
     waiting.swap(line_);
   }
-  for (const auto id : waiting) wake(id);
+  for (const auto& [size, id] : waiting) wake(id);
 }
 
 }  // namespace net

@@ -1,14 +1,15 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 
 namespace net {
 
 /// Memory for large bodies, shared by all connections: who finds it used up waits in line, so that many large requests
-/// at once cost time and not memory. Thread-safe.
+/// at once cost time and not memory. The smallest is first in line: nobody of modest size waits behind giants.
+/// Thread-safe.
 class BodyBudget {
  public:
   /// Bodies up to here cost nothing: there are few enough connections.
@@ -28,7 +29,7 @@ class BodyBudget {
   std::mutex mutex_;  // guards all below
   std::size_t free_;
   std::size_t total_;
-  std::deque<std::uint64_t> line_;
+  std::multimap<std::size_t, std::uint64_t> line_;  // by bytes
 };
 
 }  // namespace net

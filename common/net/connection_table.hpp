@@ -41,6 +41,8 @@ struct Connection {
   std::size_t served = 0;
   /// Bytes taken from the budget of large bodies.
   std::size_t reserved = 0;
+  /// With `reserved` for a large body: when all of it must be here.
+  base::SteadyTime body_deadline{};
   /// Bytes thrown away while lingering.
   std::size_t discarded = 0;
   base::SteadyTime accepted_at{};

@@ -40,8 +40,9 @@ constexpr int kBurst = 16;
 /// What a peer may still send after we refused it, so that it gets to read the answer before a reset.
 constexpr std::size_t kMaxDiscarded = std::size_t{1} << 20U;
 constexpr milliseconds kLinger{1'000};
-/// A large body that holds its share of the budget must be here by then.
+/// A large body that holds its share of the budget must be here by then, and must not pause for so long: others wait.
 constexpr milliseconds kLargeBodyTime{3'000};
+constexpr milliseconds kLargeBodyPause{1'000};
 constexpr milliseconds kSweepPeriod{200};
 /// A fresh connection that a client opened just before the end may still send its first request.
 constexpr milliseconds kFreshGrace{500};
@@ -324,9 +325,7 @@ Step Server::Impl::await_body(Connection& connection, const Frame& frame) {
   if (connection.reserved == 0) {
     if (!budget_.take(frame.body_bytes, connection.id)) return park(connection, Interest::nothing);
     connection.reserved = frame.body_bytes;
-    if (frame.body_bytes > BodyBudget::kSmall) {
-      connection.deadline = std::min(connection.deadline, steady_clock::now() + kLargeBodyTime);
-    }
+    connection.body_deadline = std::min(connection.deadline, steady_clock::now() + kLargeBodyTime);
   }
   if (frame.expects_continue && !connection.sent_continue) {
     connection.sent_continue = true;
@@ -345,6 +344,9 @@ Step Server::Impl::receive(Connection& connection, std::size_t at_most) {
   if (result.state == IoResult::State::closed) return close(connection);
   if (result.state != IoResult::State::done) return wait_for(connection, result.state);
   if (connection.input.empty()) connection.deadline = steady_clock::now() + options_.request_timeout;
+  if (connection.reserved > BodyBudget::kSmall) {
+    connection.deadline = std::min(connection.body_deadline, steady_clock::now() + kLargeBodyPause);
+  }
   connection.input.append(chunk.data(), result.bytes);
   return Step::again;
 }
