@@ -218,7 +218,7 @@ json with_samples_of(json status, const json& other) {
       model.erase(key);
       if (samples == other.end() || !samples->is_array()) continue;
       for (const auto& there : *samples) {
-        if (there.is_object() && there.value("name", "") == model.at("name") && there.contains(key))
+        if (there.is_object() && there.value("name", json()) == model.at("name") && there.contains(key))
           model[key] = there.at(key);
       }
     }
