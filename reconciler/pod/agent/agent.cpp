@@ -57,9 +57,11 @@ bool replaced(const std::string& path, std::optional<base::FileStamp>& stamp) {
 
 }  // namespace
 
-Agent::Agent(Options options, LlamaServer& server, base::MetricTable& metrics, const base::Clock& clock)
+Agent::Agent(Options options, LlamaServer& server, SharedScheduler* gate, base::MetricTable& metrics,
+             const base::Clock& clock)
     : options_(std::move(options)),
       server_(server),
+      gate_(gate),
       metrics_(metrics),
       clock_(clock),
       statistics_(metrics, clock),
@@ -95,6 +97,8 @@ void Agent::run() {
     {
       std::unique_lock lock(mutex_);
       actions = residency_.decide();
+      // Held from the moment that a reload is due until it is done; meanwhile what it unloads becomes idle.
+      if (gate_ != nullptr) gate_->hold(residency_.concerned(), residency_.phase() == PresetPhase::reloading);
     }
     log_notes();
     for (const auto& action : actions) carry_out(action);
@@ -111,6 +115,7 @@ void Agent::read_files() {
     const auto text = base::read_file(options_.config_path);
     const auto config = text ? parse_config(*text) : std::unexpected(text.error());
     if (config) {
+      if (gate_ != nullptr) gate_->configure(config->scheduling);
       const std::lock_guard lock(mutex_);
       residency_.preload_changed(config->preload);
     } else {
@@ -144,10 +149,12 @@ void Agent::list() {
   if (!list_now_ && !heard && since < interval) return;
   list_now_ = false;
 
+  const auto asked_at = clock_.steady();
   auto listing = server_.list();
   listed_at_ = clock_.steady();
   if (!listing) {
     listed_ok_ = false;
+    if (gate_ != nullptr) gate_->server_lost();
     statistics_.forget();
     const std::lock_guard lock(mutex_);
     residency_.server_lost(listing.error().to_string());
@@ -160,6 +167,24 @@ void Agent::list() {
     const std::lock_guard lock(mutex_);
     residency_.models_listed(*listing);
   }
+  if (gate_ != nullptr) tell_gate(asked_at);
+}
+
+void Agent::tell_gate(base::SteadyTime asked_at) {
+  std::vector<SharedScheduler::Known> known;
+  bool our_load_ended = our_load_.has_value();
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& model : residency_.models()) {
+      const bool loading = model.state == ModelState::loading;
+      const bool loaded = model.state == ModelState::loaded || model.state == ModelState::sleeping;
+      const bool failed = model.state == ModelState::failed && model.failure;
+      known.push_back({model.name, model.aliases, loading || loaded, loaded, failed ? model.failure->message : ""});
+      if (our_load_ && our_load_->first == model.name && loading) our_load_ended = false;
+    }
+  }
+  gate_->observe(known, asked_at);
+  if (our_load_ended) gate_->end_load(std::exchange(our_load_, std::nullopt)->second);
 }
 
 void Agent::read_build() {
@@ -170,14 +195,8 @@ void Agent::read_build() {
 
 void Agent::carry_out(const Action& action) {
   switch (action.kind) {
-    case Action::Kind::load: {
-      base::log::info("load", {{"model", action.model}});
-      const auto outcome = server_.load(action.model);
-      const std::lock_guard lock(mutex_);
-      residency_.load_answered(action.model, outcome);
-      list_now_ = true;
-      return;
-    }
+    case Action::Kind::load:
+      return load(action.model);
     case Action::Kind::unload: {
       const auto outcome = server_.unload(action.model);
       if (!outcome) base::log::warning("unload-refused", {{"model", action.model}, {"error", outcome.error().what}});
@@ -185,9 +204,10 @@ void Agent::carry_out(const Action& action) {
       return;
     }
     case Action::Kind::check_idle: {
-      const auto busy = server_.is_busy(action.model);
+      const bool busy =
+          (gate_ != nullptr && gate_->in_flight(action.model) > 0) || server_.is_busy(action.model).value_or(true);
       const std::lock_guard lock(mutex_);
-      residency_.busy_checked(action.model, busy.value_or(true));
+      residency_.busy_checked(action.model, busy);
       heard_ = true;
       return;
     }
@@ -196,7 +216,29 @@ void Agent::carry_out(const Action& action) {
   }
 }
 
+/// A load takes a free place, and never one that requests wait for.
+void Agent::load(const std::string& name) {
+  if (gate_ != nullptr) {
+    const auto ticket = gate_->begin_load(name);
+    if (!ticket) {
+      const std::lock_guard lock(mutex_);
+      return residency_.load_answered(name, base::fail("requests have taken the place", "gate"));
+    }
+    our_load_ = {name, *ticket};
+  }
+  base::log::info("load", {{"model", name}});
+  const auto outcome = server_.load(name);
+  if (!outcome && our_load_) gate_->end_load(std::exchange(our_load_, std::nullopt)->second);
+  list_now_ = true;
+  const std::lock_guard lock(mutex_);
+  residency_.load_answered(name, outcome);
+}
+
 void Agent::reload() {
+  if (gate_ != nullptr) {
+    const std::lock_guard lock(mutex_);
+    gate_->hold(residency_.concerned(), true);
+  }
   base::log::info("preset-reload");
   bool refused = false;
   const auto outcome = server_.reload(refused);
@@ -296,6 +338,7 @@ std::string Agent::metrics() const {
   metrics_.set("router_agent_llama_server_up", {}, up ? 1 : 0);
   metrics_.set("router_agent_ready", {}, ready(why) ? 1 : 0);
   metrics_.clear("router_agent_model_resident");
+  if (gate_ != nullptr) gate_->write_metrics();
   ModelMetrics models;
   for (const auto& name : resident) {
     metrics_.set("router_agent_model_resident", {name}, 1);
@@ -307,6 +350,7 @@ std::string Agent::metrics() const {
 
 bool Agent::drain() {
   if (!draining_.exchange(true)) base::log::info("drain-begins");
+  if (gate_ != nullptr) gate_->close(kQuiet);
   const auto start = clock_.steady();
   auto busy_at = start;
   while (clock_.steady() - start < options_.drain_timeout) {
@@ -324,6 +368,7 @@ bool Agent::drain() {
 
 /// No request is in flight in any model, and none waits for a load.
 bool Agent::is_quiet() {
+  if (gate_ != nullptr && gate_->unfinished() > 0) return false;
   std::vector<std::string> resident;
   {
     const std::lock_guard lock(mutex_);

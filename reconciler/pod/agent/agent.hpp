@@ -11,6 +11,7 @@
 #include "common/base/metrics.hpp"
 #include "common/net/http_client.hpp"
 #include "reconciler/pod/agent/config.hpp"
+#include "reconciler/pod/agent/gate/shared_scheduler.hpp"
 #include "reconciler/pod/agent/llama_server.hpp"
 #include "reconciler/pod/agent/residency.hpp"
 #include "reconciler/pod/agent/statistics.hpp"
@@ -28,7 +29,9 @@ class Agent {
     std::chrono::milliseconds drain_timeout{55'000};
   };
 
-  Agent(Options options, LlamaServer& server, base::MetricTable& metrics, const base::Clock& clock);
+  /// `gate`: null when requests do not come through it; then what is in flight is only known from llama-server.
+  Agent(Options options, LlamaServer& server, SharedScheduler* gate, base::MetricTable& metrics,
+        const base::Clock& clock);
   ~Agent();
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
@@ -54,6 +57,8 @@ class Agent {
   void read_files();
   void list();
   void carry_out(const Action& action);
+  void load(const std::string& name);
+  void tell_gate(base::SteadyTime asked_at);
   void reload();
   void log_notes();
   void read_build();
@@ -61,6 +66,7 @@ class Agent {
 
   const Options options_;
   LlamaServer& server_;
+  SharedScheduler* const gate_;
   base::MetricTable& metrics_;
   const base::Clock& clock_;
   Statistics statistics_;
@@ -81,6 +87,8 @@ class Agent {
   base::SteadyTime listed_at_;
   bool listed_ok_ = false;
   bool list_now_ = true;
+  /// The gate's place for a load of ours, until it has ended.
+  std::optional<std::pair<std::string, Scheduler::Ticket>> our_load_;
 
   net::Cancellation cancellation_;
   std::thread decider_;

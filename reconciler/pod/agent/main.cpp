@@ -5,8 +5,10 @@
 
 #include "common/base/log.hpp"
 #include "common/base/signals.hpp"
+#include "common/net/http_client.hpp"
 #include "common/net/server.hpp"
 #include "reconciler/pod/agent/agent.hpp"
+#include "reconciler/pod/agent/gate/proxy.hpp"
 #include "reconciler/pod/agent/routes.hpp"
 
 namespace {
@@ -20,6 +22,8 @@ struct Flags {
   int load_timeout = 1800;
   int reload_timeout = 60;
   int drain_timeout = 55;
+  std::string gate_listen;
+  std::size_t gate_max_body = 64;
   std::string api_key;
   std::string log_level = "info";
 };
@@ -43,8 +47,27 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--drain-timeout-seconds", flags.drain_timeout, "/drain answers after this time at the latest")
       ->check(CLI::Range(0, 86'400))
       ->capture_default_str();
+  app.add_option("--gate-listen", flags.gate_listen,
+                 "where clients' requests come in; llama-server gets each when its turn has come. Empty: no gate");
+  app.add_option("--gate-max-body-mib", flags.gate_max_body, "a larger request body is answered 413")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
   app.add_option("--api-key", flags.api_key, "llama-server's API key, where it has one")->envname("LLAMA_API_KEY");
   app.add_option("--log-level", flags.log_level, "debug, info, warning or error")->capture_default_str();
+}
+
+agent::Agent::Options agent_options(const Flags& flags) {
+  return {.config_path = flags.config,
+          .preset_path = flags.preset,
+          .residency = {.max_loaded = flags.max_loaded,
+                        .load_timeout = std::chrono::seconds{flags.load_timeout},
+                        .reload_timeout = std::chrono::seconds{flags.reload_timeout}},
+          .drain_timeout = std::chrono::seconds{flags.drain_timeout}};
+}
+
+int complain(const base::Error& error) {
+  std::cerr << error.to_string() << '\n';
+  return 1;
 }
 
 int run(const Flags& flags) {
@@ -56,29 +79,32 @@ int run(const Flags& flags) {
     return 1;
   }
   auto llama = agent::LlamaServer::make(flags.server, flags.api_key);
-  if (!llama) {
-    std::cerr << llama.error().to_string() << '\n';
-    return 1;
-  }
+  if (!llama) return complain(llama.error());
   const base::SystemClock clock;
   base::MetricTable metrics(agent::metric_rows());
-  agent::Agent agent({.config_path = flags.config,
-                      .preset_path = flags.preset,
-                      .residency = {.max_loaded = flags.max_loaded,
-                                    .load_timeout = std::chrono::seconds{flags.load_timeout},
-                                    .reload_timeout = std::chrono::seconds{flags.reload_timeout}},
-                      .drain_timeout = std::chrono::seconds{flags.drain_timeout}},
-                     **llama, metrics, clock);
+  agent::SharedScheduler scheduler(flags.max_loaded, metrics, clock);
+  const bool has_gate = !flags.gate_listen.empty();
+  agent::Agent agent(agent_options(flags), **llama, has_gate ? &scheduler : nullptr, metrics, clock);
   net::Server server({.listen = flags.listen, .workers = 1, .slow_workers = 3, .max_body_bytes = 64 << 10});
   agent::add_routes(server, agent);
-  if (auto started = server.start(); !started) {
-    std::cerr << started.error().to_string() << '\n';
-    return 1;
+  if (auto started = server.start(); !started) return complain(started.error());
+
+  const auto target = net::parse_server_url(flags.server);
+  if (!target) return complain(target.error());
+  agent::Proxy gate({.listen = flags.gate_listen,
+                     .server_host = target->host,
+                     .server_port = static_cast<std::uint16_t>(target->port),
+                     .agent_port = server.port(),
+                     .max_body_bytes = flags.gate_max_body << 20U},
+                    scheduler, clock);
+  if (has_gate) {
+    if (auto started = gate.start(); !started) return complain(started.error());
   }
   agent.start();
-  base::log::info("started", {{"listen", flags.listen}, {"server", flags.server}});
+  base::log::info("started", {{"listen", flags.listen}, {"server", flags.server}, {"gate", flags.gate_listen}});
   const int number = signals.wait();
   base::log::info("stopping", {{"signal", number}});
+  gate.stop();
   agent.stop();
   server.stop();
   return 0;

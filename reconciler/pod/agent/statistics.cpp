@@ -27,6 +27,20 @@ std::span<const base::MetricInfo> metric_rows() {
        "Reloads of the preset, by result: taken or refused.",
        {"result"},
        {}},
+      {"router_agent_gate_requests_total",
+       counter,
+       "Requests for a model at the gate, by result: admitted, waited_too_long, draining, load_failed.",
+       {"model", "result"},
+       {}},
+      {"router_agent_gate_wait_seconds",
+       histogram,
+       "Seconds that a request waited at the gate.",
+       {"model"},
+       {0.001, 0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600}},
+      {"router_agent_gate_waiting", gauge, "Requests that wait at the gate.", {"model"}, {}},
+      {"router_agent_gate_in_flight", gauge, "Requests that the gate let in and that have not ended.", {}, {}},
+      {"router_agent_gate_swaps_total", counter, "Places that the gate gave to another model.", {}, {}},
+      {"router_agent_gate_drains_total", counter, "Turns that the gate ended because others waited.", {}, {}},
   };
   return rows;
 }

@@ -23,7 +23,7 @@ struct Bench {
 
   void resident(const std::vector<std::string>& names) {
     std::vector<Scheduler::Observed> seen;
-    for (const auto* name : {"a", "b", "c"}) seen.push_back({name, std::ranges::find(names, name) != names.end(), {}});
+    for (const auto* name : {"a", "b", "c"}) seen.push_back({name, std::ranges::find(names, name) != names.end(), false, {}});
     pass(milliseconds{1});
     scheduler.observe(seen, clock.steady());
     pass(milliseconds{1});
@@ -132,10 +132,13 @@ TEST_CASE("a busy model is drained when its turn is over, and swapped with nothi
     bench.sleep();
     CHECK(bench.admitted() == Tickets{held});
   }
-  SECTION("the next swap waits for this one's load") {
+  SECTION("the next swap waits for this one's load, and the turn begins after it") {
     bench.pass(seconds{60});
     CHECK(bench.admitted().empty());
-    bench.scheduler.answered(b, false);
+    SECTION("as an answer shows") { bench.scheduler.answered(b, false); }
+    SECTION("as a listing shows") {
+      bench.scheduler.observe({{"a", false, false, {}}, {"b", true, true, {}}}, bench.clock.steady());
+    }
     CHECK(bench.admitted().empty());
     bench.pass(seconds{29});
     CHECK(bench.admitted().empty());
@@ -242,7 +245,7 @@ TEST_CASE("a failed load answers what waits, and for a while what comes, and evi
   bench.scheduler.answered(b, true);
   bench.scheduler.leave(b);
   bench.pass(milliseconds{1});
-  bench.scheduler.observe({{"a", true, {}}, {"b", false, "failed to load (exit code 1)"}}, bench.clock.steady());
+  bench.scheduler.observe({{"a", true, true, {}}, {"b", false, false, "failed to load (exit code 1)"}}, bench.clock.steady());
   bench.pass(milliseconds{1});
   bench.wait("b");
   REQUIRE(bench.refused.size() == 1);
@@ -268,7 +271,7 @@ TEST_CASE("a listing that is older than a decision does not undo it") {
   const auto asked = bench.clock.steady();
   bench.pass(milliseconds{1});
   bench.scheduler.leave(bench.go("b"));
-  bench.scheduler.observe({{"a", true, {}}, {"b", false, {}}}, asked);
+  bench.scheduler.observe({{"a", true, true, {}}, {"b", false, false, {}}}, asked);
   CHECK(bench.scheduler.is_open("b"));
   CHECK_FALSE(bench.scheduler.is_open("a"));
 }

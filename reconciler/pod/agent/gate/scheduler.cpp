@@ -31,6 +31,7 @@ void Scheduler::observe(const std::vector<Observed>& models, base::SteadyTime as
   }
   for (const auto& seen : models) {
     auto& model = models_[seen.name];
+    if (seen.loaded && opening_ == seen.name && model.dispatched_at < asked_at) end_opening(model);
     if (seen.resident) {
       model.failed_at.reset();
       model.failure.clear();
@@ -76,10 +77,14 @@ void Scheduler::answered(Ticket ticket, bool failed) {
   const auto request = requests_.find(ticket);
   if (request == requests_.end() || request->second.model != opening_) return;
   auto& model = models_.find(opening_)->second;
-  opening_.clear();
-  // The turn begins when the model is there, not when its load began.
-  model.opened_at = clock_.steady();
+  end_opening(model);
   if (failed) model.failed_at = clock_.steady();
+}
+
+/// The swap is over; the turn begins when the model is there, not when its load began.
+void Scheduler::end_opening(Model& model) {
+  opening_.clear();
+  model.opened_at = clock_.steady();
 }
 
 std::optional<Scheduler::Ticket> Scheduler::begin_load(const std::string& model) {
@@ -97,9 +102,11 @@ std::optional<Scheduler::Ticket> Scheduler::begin_load(const std::string& model)
   return ticket;
 }
 
-void Scheduler::hold(std::set<std::string, std::less<>> models, bool frozen) {
+bool Scheduler::hold(std::set<std::string, std::less<>> models, bool frozen) {
+  if (models == held_ && frozen == frozen_) return false;
   held_ = std::move(models);
   frozen_ = frozen;
+  return true;
 }
 
 void Scheduler::close(milliseconds grace) {

@@ -35,7 +35,7 @@ namespace agent {
 ///   last request was dispatched longest ago: llama-server evicts just that one (measured on build 11669).
 /// - When no place is idle, the open model whose turn is over (`max_turn` since it was opened) and that was opened
 ///   first is drained. A model is not evicted in a short pause of its work within `min_residency`.
-/// - One swap at a time: the next begins when llama-server has answered the first request of the last.
+/// - One swap at a time: the next begins when the model of the last is loaded, or its first request answered.
 ///
 /// So a request waits at most one `max_turn`, the longest request in flight and one load, for each model that was
 /// waiting before it and once for itself. Not thread-safe; time comes from the clock.
@@ -67,6 +67,8 @@ class Scheduler {
     std::string name;
     /// Loaded, sleeping or loading: it holds a place in llama-server.
     bool resident = false;
+    /// Loaded or sleeping: its load is over.
+    bool loaded = false;
     /// Why its last load failed; empty when it did not.
     std::string failure;
   };
@@ -93,8 +95,9 @@ class Scheduler {
   /// The agent wants to load a model (preload, healing): only into a free place, and only when nobody waits. The ticket
   /// is `leave`d when the load has ended.
   [[nodiscard]] std::optional<Ticket> begin_load(const std::string& model);
-  /// These models get no new requests: a reload is about to unload them. `frozen`: and nothing is swapped.
-  void hold(std::set<std::string, std::less<>> models, bool frozen);
+  /// These models get no new requests: a reload is about to unload them. `frozen`: and nothing is swapped. False when
+  /// that was so already.
+  bool hold(std::set<std::string, std::less<>> models, bool frozen);
   /// The Pod is being stopped: what waits is refused, what is in flight ends, open models serve for `grace` more (their
   /// clients do not know yet).
   void close(std::chrono::milliseconds grace);
@@ -145,6 +148,7 @@ class Scheduler {
   void drain_one();
   void reopen_drained();
   void open(Entry& entry);
+  void end_opening(Model& model);
   void close(Model& model);
   void admit_queue(Entry& entry, std::vector<Decision>& decisions);
   void admit_open(std::vector<Decision>& decisions);

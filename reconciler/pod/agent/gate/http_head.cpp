@@ -1,0 +1,221 @@
+#include "reconciler/pod/agent/gate/http_head.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "common/base/text.hpp"
+
+namespace agent {
+namespace {
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+bool same_word(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
+}
+
+bool is_token(std::string_view text) {
+  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::ranges::all_of(text, [&](char c) {
+    return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || kOthers.find(c) != std::string_view::npos;
+  });
+}
+
+bool has_control(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == 0x7f; });
+}
+
+/// The words of a comma list, one after the other.
+bool list_has(std::string_view list, std::string_view word) {
+  while (!list.empty()) {
+    const auto comma = std::min(list.find(','), list.size());
+    if (same_word(base::trim(list.substr(0, comma)), word)) return true;
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return false;
+}
+
+std::optional<std::uint64_t> parse_length(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// The lines of a head behind its first one. False when a line is no header.
+bool parse_headers(std::string_view lines, std::vector<HeaderLine>& out) {
+  while (lines != "\r\n") {
+    const auto end = lines.find("\r\n");
+    if (end == std::string_view::npos) return false;
+    const auto line = lines.substr(0, end);
+    lines.remove_prefix(end + 2);
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos || has_control(line) || !is_token(line.substr(0, colon))) return false;
+    out.push_back({line.substr(0, colon), base::trim(line.substr(colon + 1))});
+  }
+  return true;
+}
+
+/// False when the end of the body could be seen in two places.
+bool read_framing(const std::vector<HeaderLine>& headers, BodyFraming& framing) {
+  for (const auto& [name, value] : headers) {
+    if (same_word(name, "content-length")) {
+      const auto length = parse_length(value);
+      if (!length || framing.length) return false;
+      framing.length = length;
+    } else if (same_word(name, "transfer-encoding")) {
+      if (framing.chunked || !same_word(value, "chunked")) return false;
+      framing.chunked = true;
+    }
+  }
+  return !(framing.chunked && framing.length);
+}
+
+std::string_view value_of(const std::vector<HeaderLine>& headers, std::string_view name) {
+  const auto found = std::ranges::find_if(headers, [&](const HeaderLine& line) { return same_word(line.name, name); });
+  return found == headers.end() ? std::string_view() : found->value;
+}
+
+/// Headers that concern one connection, and are not passed on.
+bool is_of_the_hop(std::string_view name) {
+  constexpr std::array<std::string_view, 5> kNames{"connection", "keep-alive", "proxy-connection", "te", "upgrade"};
+  return std::ranges::any_of(kNames, [&](std::string_view one) { return same_word(one, name); });
+}
+
+void append(std::string& out, std::string_view name, std::string_view value) {
+  out += name;
+  out += ": ";
+  out += value;
+  out += "\r\n";
+}
+
+}  // namespace
+
+std::optional<std::size_t> head_size(std::string_view bytes) {
+  const auto end = bytes.find("\r\n\r\n");
+  if (end == std::string_view::npos) return std::nullopt;
+  return end + 4;
+}
+
+std::optional<RequestHead> parse_request_head(std::string_view text) {
+  const auto line_end = text.find("\r\n");
+  if (line_end == std::string_view::npos) return std::nullopt;
+  const auto line = text.substr(0, line_end);
+  const auto first = line.find(' ');
+  const auto last = line.rfind(' ');
+  if (first == std::string_view::npos || first == last || has_control(line)) return std::nullopt;
+
+  RequestHead head;
+  head.method = line.substr(0, first);
+  head.target = line.substr(first + 1, last - first - 1);
+  const auto version = line.substr(last + 1);
+  const bool good_version = version == "HTTP/1.1" || version == "HTTP/1.0";
+  if (!good_version || !is_token(head.method) || !head.target.starts_with('/') ||
+      head.target.find(' ') != std::string_view::npos)
+    return std::nullopt;
+  head.minor = version.back() - '0';
+  if (!parse_headers(text.substr(line_end + 2), head.headers)) return std::nullopt;
+  if (!read_framing(head.headers, head.framing)) return std::nullopt;
+
+  const auto connection = value_of(head.headers, "connection");
+  head.keep_alive = head.minor == 1 ? !list_has(connection, "close") : list_has(connection, "keep-alive");
+  head.expects_continue = head.minor == 1 && same_word(value_of(head.headers, "expect"), "100-continue");
+  head.content_type = value_of(head.headers, "content-type");
+  return head;
+}
+
+std::optional<ResponseHead> parse_response_head(std::string_view text) {
+  const auto line_end = text.find("\r\n");
+  if (line_end == std::string_view::npos) return std::nullopt;
+  const auto line = text.substr(0, line_end);
+  constexpr std::string_view kVersion = "HTTP/1.";
+  constexpr std::size_t kStatusAt = kVersion.size() + 2;
+  if (!line.starts_with(kVersion) || line.size() < kStatusAt + 3) return std::nullopt;
+
+  ResponseHead head;
+  head.status_line = line;
+  const auto status = parse_length(line.substr(kStatusAt, 3));
+  if (!status || *status < 100) return std::nullopt;
+  head.status = static_cast<int>(*status);
+  if (!parse_headers(text.substr(line_end + 2), head.headers)) return std::nullopt;
+  if (!read_framing(head.headers, head.framing)) return std::nullopt;
+  head.content_type = value_of(head.headers, "content-type");
+  return head;
+}
+
+std::string forward_request_head(const RequestHead& head, std::size_t body_size) {
+  std::string out;
+  out.reserve(1024);
+  out += head.method;
+  out += ' ';
+  out += head.target;
+  // Whatever the client speaks, llama-server answers in HTTP/1.1 or as a 1.0 client can read.
+  out += head.minor == 1 ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n";
+  for (const auto& [name, value] : head.headers) {
+    const bool replaced = is_of_the_hop(name) || same_word(name, "expect") || same_word(name, "transfer-encoding") ||
+                          same_word(name, "content-length");
+    if (!replaced) append(out, name, value);
+  }
+  if (head.framing.chunked || head.framing.length) append(out, "Content-Length", std::to_string(body_size));
+  out += "Connection: close\r\n\r\n";
+  return out;
+}
+
+std::string forward_response_head(const ResponseHead& head, bool close, int client_minor) {
+  std::string out;
+  out.reserve(512);
+  out += head.status_line;
+  out += "\r\n";
+  for (const auto& [name, value] : head.headers) {
+    if (!is_of_the_hop(name)) append(out, name, value);
+  }
+  if (close) {
+    out += "Connection: close\r\n";
+  } else if (client_minor == 0) {
+    out += "Connection: keep-alive\r\n";
+  }
+  out += "\r\n";
+  return out;
+}
+
+Target split_target(std::string_view target) {
+  const auto mark = target.find('?');
+  if (mark == std::string_view::npos) return {target, {}};
+  return {target.substr(0, mark), target.substr(mark + 1)};
+}
+
+std::string percent_decode(std::string_view text) {
+  const auto digit = [](char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c = lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+  };
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool escaped = text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0;
+    if (escaped) {
+      out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+std::optional<std::string> query_parameter(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const auto end = std::min(query.find('&'), query.size());
+    const auto pair = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    const auto equals = std::min(pair.find('='), pair.size());
+    if (percent_decode(pair.substr(0, equals)) != name) continue;
+    std::string value(pair.substr(std::min(equals + 1, pair.size())));
+    std::ranges::replace(value, '+', ' ');
+    return percent_decode(value);
+  }
+  return std::nullopt;
+}
+
+}  // namespace agent

@@ -1,0 +1,202 @@
+#include "reconciler/pod/agent/gate/proxy.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "common/base/log.hpp"
+
+namespace agent {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kTick{1'000};
+/// Keys in the epoll set: these two, else a connection's address with its lowest bit for the side of llama-server.
+constexpr std::uint64_t kListener = 0;
+constexpr std::uint64_t kWake = 2;
+
+}  // namespace
+
+Proxy::Proxy(Options options, SharedScheduler& scheduler, const base::Clock& clock)
+    : options_(std::move(options)), scheduler_(scheduler), clock_(clock) {}
+
+Proxy::~Proxy() {
+  stop(milliseconds{0});
+  if (epoll_ >= 0) ::close(epoll_);
+  if (wake_ >= 0) ::close(wake_);
+}
+
+base::Result<> Proxy::start() {
+  auto listener = net::Listener::open(options_.listen);
+  if (!listener) return std::unexpected(listener.error());
+  listener_ = std::move(*listener);
+  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+  wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (epoll_ < 0 || wake_ < 0) return base::fail(base::errno_text(errno), options_.listen);
+  for (const auto& [descriptor, key] : {std::pair{listener_.descriptor(), kListener}, std::pair{wake_, kWake}}) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = key;
+    ::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event);
+  }
+  scheduler_.set_on_change([this] { wake(); });
+  thread_ = std::thread([this] { run(); });
+  pthread_setname_np(thread_.native_handle(), "gate");
+  return {};
+}
+
+void Proxy::stop(milliseconds grace) {
+  if (!thread_.joinable()) return;
+  scheduler_.set_on_change({});
+  grace_ms_ = grace.count();
+  stopping_ = true;
+  wake();
+  thread_.join();
+}
+
+void Proxy::wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
+}
+
+void Proxy::run() {
+  constexpr int kMostEvents = 128;
+  std::array<epoll_event, kMostEvents> events;
+  std::optional<base::SteadyTime> end;
+  next_tick_ = now() + kTick;
+  while (true) {
+    const int count = ::epoll_wait(epoll_, events.data(), kMostEvents, timeout_ms());
+    for (int i = 0; i < count; ++i) {
+      const auto& event = events.at(static_cast<std::size_t>(i));
+      handle(event.data.u64, event.events);
+    }
+    if (next_wakeup_ && *next_wakeup_ <= now()) decide_due_ = true;
+    while (decide_due_) decide();
+    if (now() >= next_tick_) tick();
+    for (auto* connection : buried_) connections_.erase(connection);
+    buried_.clear();
+    connection_count_ = connections_.size();
+
+    if (!stopping_) continue;
+    if (!end) {
+      end = now() + milliseconds{grace_ms_};
+      listener_.close();
+      next_tick_ = now();
+    }
+    for (auto& [address, connection] : connections_) {
+      if (connection->is_idle() || now() >= *end) connection->end();
+    }
+    for (auto* connection : buried_) connections_.erase(connection);
+    buried_.clear();
+    if (connections_.empty()) return;
+  }
+}
+
+int Proxy::timeout_ms() const {
+  std::optional<base::SteadyTime> next = next_wakeup_;
+  if (!connections_.empty() && (!next || next_tick_ < *next)) next = next_tick_;
+  if (stopping_) return 20;
+  if (!next) return -1;
+  const auto left = std::chrono::ceil<milliseconds>(*next - now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+}
+
+void Proxy::handle(std::uint64_t key, std::uint32_t events) {
+  if (key == kListener) return accept_all();
+  if (key == kWake) {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto got = ::read(wake_, &count, sizeof count);
+    decide_due_ = true;
+    return;
+  }
+  constexpr std::uint64_t kServerBit = 1;
+  // The address came from `watch`, and no connection is destroyed while events are handled.
+  auto* connection = reinterpret_cast<Connection*>(key & ~kServerBit);  // NOLINT(performance-no-int-to-ptr)
+  if ((key & kServerBit) != 0) {
+    connection->on_server();
+  } else {
+    connection->on_client(events);
+  }
+}
+
+void Proxy::accept_all() {
+  while (true) {
+    const auto accepted = net::accept_connection(listener_.descriptor());
+    if (accepted.descriptor < 0) {
+      // Out of descriptors: the queue stays, and must not spin the loop.
+      if (accepted.error == EMFILE || accepted.error == ENFILE) ::usleep(10'000);
+      return;
+    }
+    if (connections_.size() >= options_.max_connections) {
+      ::close(accepted.descriptor);
+      continue;
+    }
+    if (connections_.empty()) next_tick_ = now() + kTick;
+    std::unique_ptr<Connection> connection(new Connection(*this, accepted.descriptor));
+    auto* address = connection.get();
+    connections_.emplace(address, std::move(connection));
+  }
+}
+
+void Proxy::decide() {
+  decide_due_ = false;
+  for (const auto& decision : scheduler_.decide(next_wakeup_)) {
+    const auto waiting = waiting_.find(decision.ticket);
+    if (waiting == waiting_.end()) continue;
+    auto* connection = waiting->second;
+    waiting_.erase(waiting);
+    connection->decided(decision);
+  }
+}
+
+void Proxy::tick() {
+  next_tick_ = now() + kTick;
+  for (auto& [address, connection] : connections_) connection->tick();
+}
+
+void Proxy::watch(int descriptor, std::uint32_t events, Connection& connection, bool server, bool is_new) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = reinterpret_cast<std::uint64_t>(&connection) | (server ? 1U : 0U);
+  ::epoll_ctl(epoll_, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, descriptor, &event);
+}
+
+void Proxy::expect(Scheduler::Ticket ticket, Connection& connection) {
+  waiting_[ticket] = &connection;
+  decide_due_ = true;
+}
+
+void Proxy::forget(Scheduler::Ticket ticket) {
+  waiting_.erase(ticket);
+  decide_due_ = true;
+}
+
+void Proxy::bury(Connection& connection) { buried_.push_back(&connection); }
+
+int Proxy::connect(bool agent) {
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return -1;
+  const int on = 1;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(agent ? options_.agent_port : options_.server_port);
+  ::inet_pton(AF_INET, agent ? "127.0.0.1" : options_.server_host.c_str(), &address.sin_addr);
+  if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 && errno != EINPROGRESS) {
+    ::close(descriptor);
+    return -1;
+  }
+  return descriptor;
+}
+
+}  // namespace agent

@@ -1,0 +1,82 @@
+#pragma once
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "common/base/error.hpp"
+#include "common/net/listener.hpp"
+#include "reconciler/pod/agent/gate/connection.hpp"
+#include "reconciler/pod/agent/gate/shared_scheduler.hpp"
+
+namespace agent {
+
+/// The gate's I/O: one thread, one epoll set, any number of clients. Requests that may go in are passed to llama-server
+/// on a connection each (llama-server closes it after every answer of a model anyway), and answers are passed back as
+/// they come.
+class Proxy : private ConnectionHost {
+ public:
+  struct Options {
+    std::string listen = ":8090";
+    /// llama-server, a numeric IPv4 address.
+    std::string server_host = "127.0.0.1";
+    std::uint16_t server_port = 8080;
+    /// The agent's own port on 127.0.0.1, for /metrics.
+    std::uint16_t agent_port = 8081;
+    std::size_t max_body_bytes = std::size_t{64} << 20U;
+    std::size_t max_connections = 4096;
+  };
+
+  Proxy(Options options, SharedScheduler& scheduler, const base::Clock& clock);
+  ~Proxy() override;
+
+  /// Listens and starts the thread.
+  [[nodiscard]] base::Result<> start();
+  /// Ends the thread: answers under way get up to `grace`.
+  void stop(std::chrono::milliseconds grace = std::chrono::milliseconds{2'000});
+  [[nodiscard]] std::uint16_t port() const { return listener_.port(); }
+  /// Open connections of clients. Thread-safe.
+  [[nodiscard]] std::size_t connections() const { return connection_count_; }
+
+ private:
+  void run();
+  void wake();
+  void accept_all();
+  void decide();
+  void tick();
+  void handle(std::uint64_t key, std::uint32_t events);
+  [[nodiscard]] int timeout_ms() const;
+
+  void watch(int descriptor, std::uint32_t events, Connection& connection, bool server, bool is_new) override;
+  void expect(Scheduler::Ticket ticket, Connection& connection) override;
+  void forget(Scheduler::Ticket ticket) override;
+  void bury(Connection& connection) override;
+  [[nodiscard]] SharedScheduler& scheduler() override { return scheduler_; }
+  [[nodiscard]] base::SteadyTime now() const override { return clock_.steady(); }
+  [[nodiscard]] int connect(bool agent) override;
+  [[nodiscard]] std::size_t max_body_bytes() const override { return options_.max_body_bytes; }
+  [[nodiscard]] bool stopping() const override { return stopping_ || scheduler_.is_closing(); }
+
+  const Options options_;
+  SharedScheduler& scheduler_;
+  const base::Clock& clock_;
+  net::Listener listener_;
+  int epoll_ = -1;
+  int wake_ = -1;
+  std::thread thread_;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<std::int64_t> grace_ms_ = 0;
+  std::atomic<std::size_t> connection_count_ = 0;
+
+  // Only the thread touches these.
+  std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
+  std::unordered_map<Scheduler::Ticket, Connection*> waiting_;
+  std::vector<Connection*> buried_;
+  bool decide_due_ = false;
+  std::optional<base::SteadyTime> next_wakeup_;
+  base::SteadyTime next_tick_;
+};
+
+}  // namespace agent
