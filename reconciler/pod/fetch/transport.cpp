@@ -9,6 +9,7 @@
 #include <map>
 
 #include "common/api/source.hpp"
+#include "common/base/digest.hpp"
 #include "common/base/text.hpp"
 
 namespace fetch {
@@ -213,7 +214,8 @@ void Transport::State::configure(Transfer& transfer, const Request& request) con
     set.large(CURLOPT_MAX_RECV_SPEED_LARGE, static_cast<curl_off_t>(settings.rate_limit));
   }
   configure_trust(transfer.easy, set);
-  add_header(transfer, "Accept-Encoding: identity");
+  // Not signed along: gateways in front of S3 services change it.
+  if (!request.aws) add_header(transfer, "Accept-Encoding: identity");
   if (request.range) {
     set.text(CURLOPT_RANGE, std::to_string(request.range->begin) + "-" + std::to_string(request.range->end - 1));
     if (!request.if_range.empty()) add_header(transfer, "If-Range: " + request.if_range);
@@ -225,6 +227,8 @@ void Transport::State::configure(Transfer& transfer, const Request& request) con
   if (request.aws) {
     set.text(CURLOPT_AWS_SIGV4, "aws:amz:" + request.aws->region + ":s3");
     set.text(CURLOPT_USERPWD, request.aws->access_key + ":" + request.aws->secret_key);
+    // S3 demands it, and curl sends it by itself from 8.x on only.
+    add_header(transfer, "x-amz-content-sha256: " + base::sha256_hex(""));
     if (!request.aws->session_token.empty()) {
       add_header(transfer, "x-amz-security-token: " + request.aws->session_token);
     }

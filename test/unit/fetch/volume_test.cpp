@@ -1,0 +1,346 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include "common/base/digest.hpp"
+#include "reconciler/pod/fetch/cache.hpp"
+#include "reconciler/pod/fetch/partial.hpp"
+#include "reconciler/pod/fetch/run.hpp"
+#include "test/catch.hpp"
+#include "test/unit/fetch/world.hpp"
+
+using namespace fetch_test;
+using namespace std::chrono_literals;
+using fakes::Lie;
+
+namespace {
+
+constexpr std::size_t kSize = 1 << 20;
+
+bool has(const std::vector<std::string>& files, const std::string& part) {
+  return std::ranges::any_of(files, [&](const auto& file) { return file.find(part) != std::string::npos; });
+}
+
+void age(const std::string& path, std::chrono::hours by) {
+  std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - by);
+}
+
+}  // namespace
+
+TEST_CASE("a cache that LLMKube filled is a hit, whatever it called the file") {
+  const auto name = GENERATE(as<std::string>{}, "phi4-mini.gguf", "Phi-4-mini-instruct.gguf", "model.gguf");
+  World world;
+  const auto content = gguf(kSize);
+  world.serve(content);
+  std::filesystem::create_directories(world.folder());
+  world.volume.write(world.folder().substr(world.volume.path().size() + 1) + "/" + name, content);
+  const auto outcome = world.run();
+  CHECK(word(outcome) == "AlreadyPresent");
+  REQUIRE(outcome.files.size() == 1);
+  CHECK(outcome.files[0].path == world.folder() + "/" + name);
+  CHECK(outcome.files[0].sha256 == base::sha256_hex(content));
+  CHECK(world.host.requests().empty());
+}
+
+TEST_CASE("a broken file in the cache is passed over, and stays until the good one is there") {
+  World world;
+  const auto content = gguf(kSize);
+  world.serve(content);
+  std::filesystem::create_directories(world.folder());
+  const std::string broken = content.substr(0, kSize / 2);
+  world.volume.write(world.folder().substr(world.volume.path().size() + 1) + "/phi4-mini.gguf", broken);
+  SECTION("the host is away: the old one is still there") {
+    world.options.download.retry_for = 100ms;
+    world.host.lie_by([](const auto&) { return std::optional(Lie{.status = 503}); });
+    CHECK(word(world.run()) == "ServerError");
+    CHECK(read(world.published()) == broken);
+  }
+  SECTION("the host is there: replaced") {
+    CHECK(word(world.run()) == "Fetched");
+    CHECK(read(world.published()) == content);
+  }
+}
+
+TEST_CASE("another spec.sha256 is another file, and the old one stays when the new one cannot be had") {
+  World world;
+  const auto before = gguf(kSize, 1);
+  world.serve(before, "\"v1\"");
+  REQUIRE(word(world.run()) == "Fetched");
+  const auto after = gguf(kSize, 2);
+  world.options.sha256 = base::sha256_hex(after);
+  CHECK(word(world.run()) == "DigestMismatch");
+  CHECK(read(world.published()) == before);
+  world.serve(after, "\"v2\"");
+  CHECK(word(world.run()) == "Fetched");
+  CHECK(read(world.published()) == after);
+}
+
+TEST_CASE("a file that was changed under its record is hashed again") {
+  World world;
+  auto content = gguf(kSize);
+  world.serve(content);
+  world.options.sha256 = base::sha256_hex(content);
+  REQUIRE(word(world.run()) == "Fetched");
+  auto turned = content;
+  turned[kSize / 2] = static_cast<char>(turned[kSize / 2] ^ 1);
+  world.volume.write(world.published().substr(world.volume.path().size() + 1), turned);
+  CHECK(word(world.run()) == "Fetched");
+  CHECK(read(world.published()) == content);
+}
+
+TEST_CASE("OnChange: the old file stays until the new one is verified; IfNotPresent asks nobody") {
+  World world;
+  const auto before = gguf(kSize, 1);
+  const auto after = gguf(kSize, 2);
+  world.serve(before, "\"v1\"");
+  REQUIRE(word(world.run()) == "Fetched");
+  world.options.on_change = true;
+  SECTION("nothing changed") { CHECK(word(world.run()) == "AlreadyPresent"); }
+  SECTION("changed") {
+    world.serve(after, "\"v2\"");
+    CHECK(word(world.run()) == "Fetched");
+    CHECK(read(world.published()) == after);
+    CHECK(word(world.run()) == "AlreadyPresent");
+  }
+  SECTION("changed to what is no model") {
+    world.serve("<html>", "\"v2\"");
+    CHECK(word(world.run()) == "NotGguf");
+    CHECK(read(world.published()) == before);
+  }
+  SECTION("the host is away") {
+    world.host.lie_by([](const auto&) { return std::optional(Lie{.status = 503}); });
+    CHECK(word(world.run()) == "AlreadyPresent");
+  }
+  SECTION("changed, but the policy is IfNotPresent") {
+    world.options.on_change = false;
+    world.serve(after, "\"v2\"");
+    CHECK(word(world.run()) == "AlreadyPresent");
+    CHECK(read(world.published()) == before);
+  }
+}
+
+TEST_CASE("a set: every part of a split model and the projector, each in its place") {
+  World world;
+  const auto first = gguf(kSize, 1, 2);
+  const auto second = gguf(kSize, 2, 2);
+  const auto projector = gguf(1000, 3);
+  world.host.put("/set/q4/m-00001-of-00002.gguf", {.content = first});
+  world.host.put("/set/q4/m-00002-of-00002.gguf", {.content = second});
+  world.host.put("/set/mmproj.gguf", {.content = projector});
+  world.options.source = world.host.url("/set/");
+  world.options.files = {"q4/m-00001-of-00002.gguf"};
+  world.options.mmproj = "mmproj.gguf";
+  world.options.sha256 = base::sha256_hex(first);
+  SECTION("all there") {
+    const auto outcome = world.run();
+    CAPTURE(outcome.message);
+    REQUIRE(word(outcome) == "Fetched");
+    REQUIRE(outcome.files.size() == 3);
+    CHECK(outcome.files[0].path == world.folder() + "/q4/m-00001-of-00002.gguf");
+    CHECK(outcome.files[0].role == fetch::Role::model);
+    CHECK(outcome.files[1].role == fetch::Role::shard);
+    CHECK(outcome.files[2].path == world.folder() + "/mmproj.gguf");
+    CHECK(outcome.files[2].role == fetch::Role::mmproj);
+    CHECK(read(outcome.files[1].path) == second);
+    CHECK(outcome.bytes_fetched >= first.size() + second.size() + projector.size());
+    CHECK(word(world.run()) == "AlreadyPresent");
+  }
+  SECTION("one is gone from the volume: only that is fetched") {
+    const auto outcome = world.run();
+    std::filesystem::remove(outcome.files[1].path);
+    const auto again = world.run();
+    CHECK(word(again) == "Fetched");
+    CHECK(again.bytes_fetched <= second.size() + 10);
+  }
+  SECTION("a part is missing at the source") {
+    world.host.remove("/set/q4/m-00002-of-00002.gguf");
+    const auto outcome = world.run();
+    CHECK(word(outcome) == "ShardMissing");
+    CHECK_THAT(outcome.message, ContainsSubstring("m-00002-of-00002.gguf"));
+    CHECK(read(world.folder() + "/q4/m-00001-of-00002.gguf") == "(none)");
+  }
+  SECTION("the projector is missing at the source") {
+    world.host.remove("/set/mmproj.gguf");
+    CHECK(word(world.run()) == "NotFound");
+  }
+  SECTION("the source names one part: it stands for all") {
+    world.options.source = world.host.url("/set/q4/m-00002-of-00002.gguf");
+    world.options.files.clear();
+    world.options.mmproj.clear();
+    const auto outcome = world.run();
+    CAPTURE(outcome.message);
+    REQUIRE(word(outcome) == "Fetched");
+    CHECK(outcome.files[0].path == world.folder() + "/m-00001-of-00002.gguf");
+    CHECK(outcome.files.size() == 2);
+  }
+}
+
+TEST_CASE("a part of a split model under a name that hides it is no whole model") {
+  World world;
+  world.serve(gguf(1000, 1, 2));
+  CHECK(word(world.run()) == "ShardMissing");
+}
+
+TEST_CASE("pvc: verified where it lies, nothing written") {
+  World world;
+  const auto content = gguf(kSize);
+  world.volume.write("sub/a.gguf", content);
+  world.options.source = "pvc://claim/sub/a.gguf";
+  SECTION("good") {
+    world.options.sha256 = base::sha256_hex(content);
+    const auto outcome = world.run();
+    CHECK(word(outcome) == "Verified");
+    REQUIRE(outcome.files.size() == 1);
+    CHECK(outcome.files[0].path == world.volume.path() + "/sub/a.gguf");
+  }
+  SECTION("wrong digest") {
+    world.options.sha256 = std::string(64, 'a');
+    CHECK(word(world.run()) == "DigestMismatch");
+  }
+  SECTION("not there") {
+    world.options.source = "pvc://claim/sub/b.gguf";
+    CHECK(word(world.run()) == "NotFound");
+  }
+  SECTION("cut off") {
+    world.volume.write("sub/a.gguf", content.substr(0, 1000));
+    CHECK(word(world.run()) == "NotGguf");
+  }
+  SECTION("a folder and files") {
+    world.options.source = "pvc://claim/sub";
+    world.options.files = {"a.gguf"};
+    CHECK(word(world.run()) == "Verified");
+  }
+  CHECK(world.volume.files() == std::vector<std::string>{"sub/a.gguf"});
+}
+
+TEST_CASE("two fetchers of one key: one downloads, the other waits and finds a good file") {
+  World world;
+  const auto content = gguf(kSize);
+  world.serve(content);
+  world.host.limit_rate(kSize * 2);
+  fetch::Outcome outcomes[2];
+  {
+    std::thread one([&] { outcomes[0] = world.run(); });
+    std::thread two([&] { outcomes[1] = world.run(); });
+    one.join();
+    two.join();
+  }
+  std::vector<std::string> words{word(outcomes[0]), word(outcomes[1])};
+  std::ranges::sort(words);
+  CHECK(words == std::vector<std::string>{"AlreadyPresent", "Fetched"});
+  CHECK(world.host.body_bytes() == content.size());
+}
+
+TEST_CASE("a partial of a run that was killed is swept after a week, unless its key is held") {
+  Folder volume;
+  const fetch::Layout layout(volume.path(), "0123456789abcdef");
+  const auto part = layout.partial_stem("a.gguf") + ".part";
+  const auto name = part.substr(volume.path().size() + 1);
+  volume.write(name, "x");
+  volume.write(layout.lock().substr(volume.path().size() + 1), "");
+  SECTION("young") {
+    fetch::sweep_partials(volume.path(), 24h * 7);
+    CHECK(has(volume.files(), ".part"));
+  }
+  SECTION("old") {
+    age(part, 24h * 8);
+    fetch::sweep_partials(volume.path(), 24h * 7);
+    CHECK_FALSE(has(volume.files(), ".part"));
+  }
+  SECTION("old and held") {
+    age(part, 24h * 8);
+    const auto held = fetch::KeyLock::take(layout.lock(), {}, [] {});
+    REQUIRE(held);
+    fetch::sweep_partials(volume.path(), 24h * 7);
+    CHECK(has(volume.files(), ".part"));
+  }
+}
+
+TEST_CASE("a checkpoint counts on its own boot only, a durable one everywhere") {
+  Folder volume;
+  const auto stem = volume.path() + "/p/x";
+  const fetch::Checkpoint live{{"s", "\"t\"", "", 100, ""}, {{0, 80}}, "", 0};
+  const fetch::Checkpoint durable{{"s", "\"t\"", "", 100, ""}, {{0, 64}}, "", 0};
+  {
+    auto partial = fetch::Partial::open(stem, "boot-1");
+    REQUIRE(partial);
+    REQUIRE(partial->write_at(0, std::string(80, 'x')));
+    REQUIRE(partial->write_durable(durable));
+    REQUIRE(partial->write_live(live));
+  }
+  const auto same = fetch::Partial::open(stem, "boot-1");
+  CHECK(same->load()->spans == live.spans);
+  auto other = fetch::Partial::open(stem, "boot-2");
+  CHECK(other->load()->spans == durable.spans);
+  REQUIRE(::truncate((stem + ".part").c_str(), 70) == 0);  // a power loss that took written bytes
+  CHECK(same->load()->spans == durable.spans);
+  REQUIRE(other->restart());
+  CHECK_FALSE(other->load());
+}
+
+TEST_CASE("a volume that is too small is told before the download, with what is missing") {
+  if (::geteuid() != 0) return;
+  World world;
+  const std::string small = world.volume.path() + "/small";
+  std::filesystem::create_directory(small);
+  if (::mount("tmpfs", small.c_str(), "tmpfs", 0, "size=2m") != 0) return;  // not allowed in this container
+  world.options.to = small;
+  SECTION("the size is known") {
+    world.serve(gguf(4 << 20));
+    const auto outcome = world.run();
+    CHECK(word(outcome) == "NoSpace");
+    CHECK_THAT(outcome.message, ContainsSubstring("are missing"));
+    CHECK(outcome.bytes_fetched < (1U << 20U));
+  }
+  SECTION("the size is not known: the first byte that has no room ends it") {
+    world.serve(gguf(4 << 20));
+    world.host.lie_by([](const auto&) { return std::optional(Lie{.no_ranges = true, .chunked = true}); });
+    const auto outcome = world.run();
+    CHECK(word(outcome) == "NoSpace");
+    CHECK(world.host.requests().size() == 1);
+  }
+  ::umount(small.c_str());
+}
+
+TEST_CASE("a read-only volume: good files on it are a hit, else it is named") {
+  if (::geteuid() != 0) return;
+  World world;
+  const auto content = gguf(kSize);
+  world.serve(content);
+  const std::string mounted = world.volume.path() + "/mounted";
+  std::filesystem::create_directory(mounted);
+  if (::mount("tmpfs", mounted.c_str(), "tmpfs", 0, "size=8m") != 0) return;  // not allowed in this container
+  world.options.to = mounted;
+  SECTION("empty") {
+    REQUIRE(::mount("none", mounted.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) == 0);
+    const auto outcome = world.run();
+    CHECK(word(outcome) == "ReadOnlyVolume");
+    CHECK(world.host.requests().empty());
+  }
+  SECTION("filled") {
+    REQUIRE(word(world.run()) == "Fetched");
+    REQUIRE(::mount("none", mounted.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) == 0);
+    CHECK(word(world.run()) == "AlreadyPresent");
+  }
+  ::umount(mounted.c_str());
+}
+
+TEST_CASE("flags that make no sense are InvalidSource, with the fix") {
+  World world;
+  SECTION("source") { world.options.source = "hf://org/repo"; }
+  SECTION("file") {
+    world.options.source = "hf://org/repo";
+    world.options.files = {"../x.gguf"};
+  }
+  SECTION("mmproj alone") { world.options.mmproj = "mmproj.gguf"; }
+  const auto outcome = world.run();
+  CHECK(word(outcome) == "InvalidSource");
+  CHECK(fetch::info_of(outcome.reason).exit_code == 2);
+  CHECK(world.volume.files().empty());
+}
