@@ -27,7 +27,7 @@ class Controller {
     const Settings& settings;
     const base::Clock& clock;
     net::ApiClient& api;
-    Cache& cache;
+    ClusterCache& cache;
     WorkQueue& queue;
     Sampler& sampler;
     Applier& applier;

@@ -64,7 +64,7 @@ Program::~Program() { stop(); }
 
 base::Result<> Program::start() {
   const auto notify = [this](const Key& key) { queue_.add(key); };
-  cache_ = std::make_unique<Cache>(options_.settings, notify,
+  cache_ = std::make_unique<ClusterCache>(options_.settings, notify,
                                    [this](Resource resource, const std::string& at, const std::string& name) {
                                      applier_->forget(resource, at, name);
                                    });

@@ -57,7 +57,7 @@ class Program {
   /// With timeouts shorter than the lease.
   std::unique_ptr<net::ApiClient> lease_api_;
   WorkQueue queue_;
-  std::unique_ptr<Cache> cache_;
+  std::unique_ptr<ClusterCache> cache_;
   std::unique_ptr<Sampler> sampler_;
   std::unique_ptr<LeaderLease> lease_;
   std::unique_ptr<Applier> applier_;

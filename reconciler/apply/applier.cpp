@@ -40,7 +40,7 @@ bool failed_for_now(const base::Result<ApiResponse>& response, const std::string
 
 }  // namespace
 
-Applier::Applier(net::ApiClient& api, Cache& cache, const base::Clock& clock, std::function<bool()> may_write)
+Applier::Applier(net::ApiClient& api, ClusterCache& cache, const base::Clock& clock, std::function<bool()> may_write)
     : api_(api), cache_(cache), clock_(clock), may_write_(std::move(may_write)), memory_(clock) {}
 
 bool Applier::allowed(Outcome& outcome) const {

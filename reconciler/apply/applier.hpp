@@ -32,14 +32,14 @@ struct Outcome {
 class Applier {
  public:
   /// `may_write` is asked before every write: whether we are the leader still.
-  Applier(net::ApiClient& api, Cache& cache, const base::Clock& clock, std::function<bool()> may_write);
+  Applier(net::ApiClient& api, ClusterCache& cache, const base::Clock& clock, std::function<bool()> may_write);
 
   /// Children, deletions and annotations, in this order. Stops at the first failure that is not a refusal of the child.
   [[nodiscard]] Outcome carry_out(const Key& key, const Decision& decision);
   /// The status, then the events if it was written.
   [[nodiscard]] Outcome write_status(const Key& key, const ObjectMeta& meta, const Decision& decision);
 
-  /// The child is gone or is another one: see Cache::Vanished.
+  /// The child is gone or is another one: see ClusterCache::Vanished.
   void forget(Resource resource, const std::string& name_space, const std::string& name) {
     memory_.forget({resource, name_space, name});
   }
@@ -56,7 +56,7 @@ class Applier {
   [[nodiscard]] bool allowed(Outcome& outcome) const;
 
   net::ApiClient& api_;
-  Cache& cache_;
+  ClusterCache& cache_;
   const base::Clock& clock_;
   const std::function<bool()> may_write_;
   ApplyMemory memory_;

@@ -50,7 +50,7 @@ bool same_generation(const ObjectMeta& a, const ObjectMeta& b) {
 
 }  // namespace
 
-struct Cache::Namespace {
+struct ClusterCache::Namespace {
   Table<ServiceObject> services;
   Table<ModelObject> models;
   Table<DeploymentView> deployments;
@@ -212,16 +212,16 @@ void note_service_change(Concerned&, const View*, const View*) {}
 
 }  // namespace
 
-Cache::Cache(Settings settings, Notify notify, Vanished vanished)
+ClusterCache::ClusterCache(Settings settings, Notify notify, Vanished vanished)
     : settings_(std::move(settings)), notify_(std::move(notify)), vanished_(std::move(vanished)) {}
 
-Cache::~Cache() = default;
+ClusterCache::~ClusterCache() = default;
 
-void Cache::tell(const std::set<Key>& keys) const {
+void ClusterCache::tell(const std::set<Key>& keys) const {
   for (const auto& key : keys) notify_(key);
 }
 
-void Cache::store(Resource resource, const base::JsonValue& object, Source source) {
+void ClusterCache::store(Resource resource, const base::JsonValue& object, Source source) {
   const std::string namespace_ = base::string_at(object, {"metadata", "namespace"});
   const std::string name = base::string_at(object, {"metadata", "name"});
   Concerned concerned(settings_, namespace_);
@@ -260,7 +260,7 @@ void Cache::store(Resource resource, const base::JsonValue& object, Source sourc
   tell(concerned.keys());
 }
 
-void Cache::remove(Resource resource, const base::JsonValue& object) {
+void ClusterCache::remove(Resource resource, const base::JsonValue& object) {
   const std::string namespace_ = base::string_at(object, {"metadata", "namespace"});
   const std::string name = base::string_at(object, {"metadata", "name"});
   const std::string uid = base::string_at(object, {"metadata", "uid"});
@@ -285,7 +285,7 @@ void Cache::remove(Resource resource, const base::JsonValue& object) {
   tell(concerned.keys());
 }
 
-void Cache::retain(Resource resource, const std::string& namespace_, const std::set<std::string, std::less<>>& listed) {
+void ClusterCache::retain(Resource resource, const std::string& namespace_, const std::set<std::string, std::less<>>& listed) {
   std::vector<std::pair<std::string, std::string>> gone;
   {
     const std::lock_guard lock(mutex_);
@@ -309,7 +309,7 @@ void Cache::retain(Resource resource, const std::string& namespace_, const std::
   }
 }
 
-std::optional<Observed> Cache::observe_service(const std::string& namespace_, const std::string& name,
+std::optional<Observed> ClusterCache::observe_service(const std::string& namespace_, const std::string& name,
                                                std::vector<std::string>* missing_claims) const {
   const std::lock_guard lock(mutex_);
   const auto slot = namespaces_.find(namespace_);
@@ -336,7 +336,7 @@ std::optional<Observed> Cache::observe_service(const std::string& namespace_, co
   return observed;
 }
 
-std::optional<ObservedModel> Cache::observe_model(const std::string& namespace_, const std::string& name,
+std::optional<ObservedModel> ClusterCache::observe_model(const std::string& namespace_, const std::string& name,
                                                   std::vector<std::string>* missing_claims) const {
   const std::lock_guard lock(mutex_);
   const auto slot = namespaces_.find(namespace_);
@@ -360,7 +360,7 @@ std::optional<ObservedModel> Cache::observe_model(const std::string& namespace_,
   return observed;
 }
 
-std::optional<LiveObject> Cache::live(Resource resource, const std::string& namespace_, const std::string& name) const {
+std::optional<LiveObject> ClusterCache::live(Resource resource, const std::string& namespace_, const std::string& name) const {
   return Namespace::of(resource, [&](auto table_of, auto) -> std::optional<LiveObject> {
     const std::lock_guard lock(mutex_);
     const auto slot = namespaces_.find(namespace_);
@@ -373,13 +373,13 @@ std::optional<LiveObject> Cache::live(Resource resource, const std::string& name
   });
 }
 
-std::string Cache::version_of(const Key& key) const {
+std::string ClusterCache::version_of(const Key& key) const {
   const auto resource = key.kind == Key::Kind::service ? Resource::service : Resource::model;
   const auto found = live(resource, key.namespace_, key.name);
   return found ? found->resource_version : std::string{};
 }
 
-std::vector<Key> Cache::keys() const {
+std::vector<Key> ClusterCache::keys() const {
   std::vector<Key> keys;
   const std::lock_guard lock(mutex_);
   for (const auto& [at, tables] : namespaces_) {
@@ -390,7 +390,7 @@ std::vector<Key> Cache::keys() const {
   return keys;
 }
 
-Cache::Phases Cache::phases() const {
+ClusterCache::Phases ClusterCache::phases() const {
   Phases phases;
   const std::lock_guard lock(mutex_);
   for (const auto& [at, tables] : namespaces_) {

@@ -19,7 +19,7 @@ namespace reconciler {
 /// The cluster as far as we care: typed views by namespace and name, and who has to be looked at again when one of
 /// them changes. Bodies are dropped once decoded: a thousand services of three models take a few megabytes.
 /// Thread-safe; every call is short.
-class Cache {
+class ClusterCache {
  public:
   /// Called, without a lock held, with each object whose decision may be another one now.
   using Notify = std::function<void(const Key&)>;
@@ -27,8 +27,8 @@ class Cache {
   /// counts no more.
   using Vanished = std::function<void(Resource, const std::string& namespace_, const std::string& name)>;
 
-  Cache(Settings settings, Notify notify, Vanished vanished = {});
-  ~Cache();
+  ClusterCache(Settings settings, Notify notify, Vanished vanished = {});
+  ~ClusterCache();
 
   /// A list item or a watch event. States older than what is kept are ignored.
   void upsert(Resource resource, const base::JsonValue& object) { store(resource, object, Source::watch); }

@@ -17,7 +17,7 @@ constexpr unsigned kFailuresBeforeList = 5;
 
 }  // namespace
 
-Reflector::Reflector(net::ApiClient& api, Cache& cache, Resource resource, std::string name_space, Timing timing,
+Reflector::Reflector(net::ApiClient& api, ClusterCache& cache, Resource resource, std::string name_space, Timing timing,
                      Restarted restarted)
     : api_(api),
       cache_(cache),

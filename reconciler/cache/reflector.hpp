@@ -30,7 +30,7 @@ class Reflector {
   /// Called with "list" or "watch" and a reason each time that either starts again after an end that was not planned.
   using Restarted = std::function<void(std::string_view resource, std::string_view reason)>;
 
-  Reflector(net::ApiClient& api, Cache& cache, Resource resource, std::string name_space, Timing timing,
+  Reflector(net::ApiClient& api, ClusterCache& cache, Resource resource, std::string name_space, Timing timing,
             Restarted restarted = {});
 
   /// Until `stop`.
@@ -49,7 +49,7 @@ class Reflector {
   void note(std::string_view what, const std::string& problem);
 
   net::ApiClient& api_;
-  Cache& cache_;
+  ClusterCache& cache_;
   const Resource resource_;
   const std::string namespace_;
   const Timing timing_;
