@@ -1,0 +1,164 @@
+#include "test/unit/fetch/process.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <functional>
+#include <random>
+#include <thread>
+
+#include "common/base/digest.hpp"
+#include "reconciler/pod/fetch/cache.hpp"
+#include "test/catch.hpp"
+#include "test/unit/fetch/world.hpp"
+
+using namespace fetch_test;
+using namespace std::chrono_literals;
+using fakes::Lie;
+
+namespace {
+
+std::vector<std::string> command(const World& world, std::vector<std::string> more = {}) {
+  std::vector<std::string> out{MODEL_FETCH, "--source", world.options.source, "--to", world.options.to, "--name", "m"};
+  out.insert(out.end(), more.begin(), more.end());
+  return out;
+}
+
+bool wait_until(const std::function<bool()>& condition) {
+  for (int i = 0; i < 2000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(5ms);
+  }
+  return false;
+}
+
+/// What a server on this machine answers to a GET.
+std::string get(const std::string& path, int port) {
+  const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string answer;
+  if (::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+    const std::string request = "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    if (::send(client, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
+      char block[4096];
+      for (ssize_t got = 0; (got = ::recv(client, block, sizeof block, 0)) > 0;) {
+        answer.append(block, static_cast<std::size_t>(got));
+      }
+    }
+  }
+  ::close(client);
+  return answer;
+}
+
+std::uint64_t size_of(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+}  // namespace
+
+TEST_CASE("model-fetch: one JSON line, the same in the termination log, exit status by reason") {
+  World world;
+  Folder logs;
+  const auto log = logs.path() + "/termination-log";
+  SECTION("fetched, then present: 0") {
+    const auto content = gguf(1000);
+    world.serve(content);
+    Process first(command(world, {"--termination-log", log}), logs.path());
+    REQUIRE(first.wait() == 0);
+    CHECK(first.output() == read(log) + "\n");
+    CHECK(read(log) == R"({"reason":"Fetched","message":"downloaded, verified and published","files":[{"path":")" +
+                           world.folder() + R"(/m.gguf","size":)" + std::to_string(content.size()) + R"(,"sha256":")" +
+                           base::sha256_hex(content) + R"(","role":"model"}],"bytesFetched":)" +
+                           std::to_string(content.size()) + "}");
+    Process second(command(world), logs.path());
+    CHECK(second.wait() == 0);
+    CHECK_THAT(second.output(), ContainsSubstring("AlreadyPresent"));
+  }
+  SECTION("not found: 2") {
+    Process process(command(world), logs.path());
+    CHECK(process.wait() == 2);
+    CHECK_THAT(process.output(), ContainsSubstring("\"NotFound\""));
+  }
+  SECTION("away: 1") {
+    world.serve(gguf(1000));
+    world.host.lie_by([](const auto&) { return std::optional(Lie{.status = 503}); });
+    Process process(command(world, {"--retry-seconds", "0.1"}), logs.path());
+    CHECK(process.wait() == 1);
+    CHECK_THAT(process.output(), ContainsSubstring("\"ServerError\""));
+  }
+  SECTION("a wrong flag: 2, as no retry makes it right") {
+    Process process({MODEL_FETCH, "--to", "/tmp"}, logs.path());
+    CHECK(process.wait() == 2);
+  }
+}
+
+TEST_CASE("model-fetch: SIGTERM ends it with its bytes kept, /progress tells how far it is") {
+  World world;
+  Folder logs;
+  const auto content = gguf(8 << 20);
+  world.serve(content);
+  world.host.limit_rate(4 << 20);
+  const int port = 20'000 + ::getpid() % 10'000;
+  Process process(command(world, {"--listen", "127.0.0.1:" + std::to_string(port)}), logs.path());
+  REQUIRE(wait_until([&] { return world.host.body_bytes() > (1U << 20U); }));
+  const auto page = get("/progress", port);
+  CHECK_THAT(page, ContainsSubstring("\"state\":\"downloading\""));
+  CHECK_THAT(page, ContainsSubstring("\"bytesTotal\":" + std::to_string(content.size())));
+  process.signal(SIGTERM);
+  CHECK(process.wait() == 1);
+  CHECK_THAT(process.output(), ContainsSubstring("\"Interrupted\""));
+  world.host.limit_rate(0);
+  Process again(command(world), logs.path());
+  CHECK(again.wait() == 0);
+  CHECK(world.host.body_bytes() <= content.size() + content.size() / 50);
+}
+
+TEST_CASE("model-fetch: killed at random bytes, the file is right and little comes twice") {
+  World world;
+  Folder logs;
+  const auto content = gguf(48 << 20, 5);
+  world.serve(content);
+  world.options.sha256 = base::sha256_hex(content);
+  world.host.limit_rate(100 << 20);
+  world.options.name = "m";
+  const fetch::Layout layout(world.volume.path(), world.folder().substr(world.volume.path().size() + 1));
+  const auto part = layout.partial_stem("m.gguf") + ".part";
+  std::mt19937 noise(std::random_device{}());
+  unsigned kills = 0;
+  for (; kills < 12; ++kills) {
+    Process process(command(world, {"--sha256", world.options.sha256}), logs.path());
+    const auto limit = size_of(part) + noise() % (6 << 20);
+    REQUIRE(wait_until([&] { return size_of(part) > limit || process.ended(); }));
+    if (process.ended()) break;
+    process.signal(SIGKILL);
+    process.wait();
+  }
+  CAPTURE(kills);
+  Process last(command(world, {"--sha256", world.options.sha256}), logs.path());
+  REQUIRE(last.wait() == 0);
+  CHECK(read(world.published()) == content);
+  // Each kill may cost what came since the last checkpoint, and what was in the sockets: 1 % of the file.
+  CHECK(world.host.body_bytes() <= content.size() + kills * content.size() / 100);
+}
+
+TEST_CASE("model-fetch: two processes for one key download once") {
+  World world;
+  Folder logs;
+  const auto content = gguf(4 << 20);
+  world.serve(content);
+  world.host.limit_rate(8 << 20);
+  Process one(command(world), logs.path());
+  Process two(command(world), logs.path());
+  CHECK(one.wait() == 0);
+  CHECK(two.wait() == 0);
+  CHECK(world.host.body_bytes() == content.size());
+  CHECK_THAT(one.output() + two.output(), ContainsSubstring("AlreadyPresent"));
+}
