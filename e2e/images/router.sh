@@ -9,4 +9,4 @@ tracked CMakeLists.txt cmake common webhook reconciler | (cd "$REPO" && xargs -0
 build_ah build-using-dockerfile --isolation chroot --layers --build-arg BASE=localhost/debian:trixie --timestamp 0 \
   -f "$REPO/Dockerfile" -t localhost/llmkube-router:e2e "$context"
 rm -f "$1"; build_ah push localhost/llmkube-router:e2e "docker-archive:$1:localhost/llmkube-router:e2e"
-build_ah images --format '{{.Name}}:{{.Tag}} {{.Size}}' localhost/llmkube-router
+build_ah images --format '{{.Name}}:{{.Tag}} {{.Size}}' localhost/llmkube-router:e2e
