@@ -1,0 +1,208 @@
+#include <algorithm>
+#include <unordered_set>
+
+#include "common/api/source.hpp"
+#include "common/kube/names.hpp"
+#include "common/kube/quantity.hpp"
+#include "common/rules/judges.hpp"
+
+namespace rules::judge {
+namespace {
+
+using base::JsonValue;
+using kube::FieldPath;
+
+std::string_view name_of(const ModelObject& model) {
+  const JsonValue* metadata = object_in(model.object, "metadata");
+  return metadata == nullptr ? std::string_view{} : text_in(*metadata, "name");
+}
+
+void at_name(const ModelObject& model, const Report& report, std::initializer_list<std::string_view> words) {
+  const auto metadata = model.root.child("metadata");
+  report.at(metadata.child("name"), base::find_path(model.object, {"metadata", "name"}), words);
+}
+
+/// Models of other formats are for other runtimes, which fetch by themselves.
+bool is_gguf(const ModelObject& model) {
+  const JsonValue* format = present(model.spec, "format");
+  return format == nullptr || base::as_string(format) == "gguf";
+}
+
+bool has_files(const ModelObject& model) {
+  const JsonValue* files = list_in(model.spec, "files");
+  return files != nullptr && !files->Empty();
+}
+
+bool is_on_node(std::string_view source) { return source.starts_with('/') || source.starts_with("file://"); }
+
+/// A repository that LLMKube's other runtimes resolve by themselves, and of which no file is named.
+bool is_bare_repository(std::string_view source, bool files) {
+  if (files || api::parse_source(source, false)) return false;
+  const auto with_files = api::parse_source(source, true);
+  return with_files && with_files->kind == api::SourceKind::huggingface;
+}
+
+const JsonValue* gpu_of(const ModelObject& model) {
+  const JsonValue* hardware = object_in(model.spec, "hardware");
+  return hardware == nullptr ? nullptr : object_in(*hardware, "gpu");
+}
+
+/// A source as it may be shown: without what could be a secret.
+std::string shown_source(std::string_view source) {
+  return base::quote_json(api::without_secrets(source.substr(0, 200)));
+}
+
+/// An accelerator that only one vendor's GPUs have.
+struct Pair {
+  std::string_view accelerator;
+  std::string_view vendor;
+};
+constexpr Pair kPairs[] = {{"cuda", "nvidia"}, {"rocm", "amd"}, {"intel", "intel"}};
+
+}  // namespace
+
+void model_name_length(const ModelObject& model, const Report& report) {
+  const auto name = name_of(model);
+  if (name.size() > kube::kMaxLabelLength) at_name(model, report, {std::to_string(name.size())});
+}
+
+void model_name_label(const ModelObject& model, const Report& report) {
+  const auto name = name_of(model);
+  if (!name.empty() && name.size() <= kube::kMaxLabelLength && !kube::is_dns1123_label(name))
+    at_name(model, report, {});
+}
+
+void source(const ModelObject& model, const Report& report) {
+  const auto text = text_in(model.spec, "source");
+  if (text.empty() || is_on_node(text)) return;
+  const auto parsed = api::parse_source(text, has_files(model));
+  if (parsed || is_bare_repository(text, has_files(model))) return;
+  // What is wrong with a file path inside the source is a mistake for every runtime; the rest is for llama.cpp's.
+  if (!is_gguf(model)) return;
+  report.at(model.spec_path.child("source"), shown_source(text), {parsed.error().what, parsed.error().fix});
+}
+
+void source_on_node(const ModelObject& model, const Report& report) {
+  const auto text = text_in(model.spec, "source");
+  if (is_on_node(text)) report.at(model.spec_path.child("source"), shown_source(text));
+}
+
+void source_repository(const ModelObject& model, const Report& report) {
+  const auto text = text_in(model.spec, "source");
+  if (!text.empty() && is_gguf(model) && is_bare_repository(text, has_files(model)))
+    report.at(model.spec_path.child("source"), shown_source(text));
+}
+
+void source_file_in_repository(const ModelObject& model, const Report& report) {
+  const auto text = text_in(model.spec, "source");
+  if (!text.starts_with("hf://") || has_files(model)) return;
+  const auto parsed = api::parse_source(text, false);
+  if (parsed && !parsed->path.empty())
+    report.at(model.spec_path.child("source"), shown_source(text), {"hf://" + parsed->repository, parsed->path});
+}
+
+void source_unverified(const ModelObject& model, const Report& report) {
+  const auto text = text_in(model.spec, "source");
+  if (text.starts_with("http://") && text_in(model.spec, "sha256").empty())
+    report.at(model.spec_path.child("sha256"), nullptr);
+}
+
+void file_path(const ModelObject& model, const Report& report) {
+  const auto judge = [&](const JsonValue& value, const FieldPath& path) {
+    const auto text = base::as_string(&value);
+    if (!text) return;
+    const auto checked = api::check_file(*text);
+    if (!checked) report.at(path, &value, {checked.error().what, checked.error().fix});
+  };
+  if (const JsonValue* files = list_in(model.spec, "files")) {
+    const auto path = model.spec_path.child("files");
+    for (rapidjson::SizeType i = 0; i < files->Size(); ++i) judge((*files)[i], path.at(i));
+  }
+  const JsonValue* projector = base::find(model.spec, "mmproj");
+  if (projector != nullptr && base::as_string(projector) != "") judge(*projector, model.spec_path.child("mmproj"));
+}
+
+void file_twice(const ModelObject& model, const Report& report) {
+  const JsonValue* files = list_in(model.spec, "files");
+  if (files == nullptr) return;
+  const auto path = model.spec_path.child("files");
+  std::unordered_set<std::string_view> seen;
+  for (rapidjson::SizeType i = 0; i < files->Size(); ++i) {
+    const auto text = base::as_string(&(*files)[i]);
+    if (text && !seen.insert(*text).second) report.at(path.at(i), &(*files)[i]);
+  }
+}
+
+void mmproj_files(const ModelObject& model, const Report& report) {
+  const JsonValue* projector = base::find(model.spec, "mmproj");
+  if (base::as_string(projector).value_or("").empty() || has_files(model)) return;
+  report.at(model.spec_path.child("mmproj"), projector);
+}
+
+void refresh_pinned(const ModelObject& model, const Report& report) {
+  if (text_in(model.spec, "refreshPolicy") == "OnChange" && !text_in(model.spec, "sha256").empty())
+    report.at(model.spec_path.child("refreshPolicy"), base::find(model.spec, "refreshPolicy"));
+}
+
+void model_quantity(const ModelObject& model, const Report& report) {
+  const auto judge = [&](const JsonValue* owner, std::string_view field, const FieldPath& path) {
+    const JsonValue* value = owner == nullptr ? nullptr : base::find(*owner, field);
+    const auto text = base::as_string(value).value_or("");
+    if (!text.empty() && !kube::Quantity::parse(text)) report.at(path.child(field), value);
+  };
+  const auto resources = model.spec_path.child("resources");
+  judge(object_in(model.spec, "resources"), "cpu", resources);
+  judge(object_in(model.spec, "resources"), "memory", resources);
+  const auto hardware = model.spec_path.child("hardware");
+  judge(gpu_of(model), "memory", hardware.child("gpu"));
+  judge(object_in(model.spec, "hardware"), "memoryBudget", hardware);
+}
+
+void secret_name(const ModelObject& model, const Report& report) {
+  const JsonValue* secret = object_in(model.spec, "sourceSecretRef");
+  if (secret == nullptr) return;
+  const auto name = text_in(*secret, "name");
+  const auto path = model.spec_path.child("sourceSecretRef");
+  if (!kube::is_dns1123_subdomain(name)) report.at(path.child("name"), base::find(*secret, "name"));
+}
+
+void gpu_two_ways(const ModelObject& model, const Report& report) {
+  const JsonValue* gpu = gpu_of(model);
+  if (gpu == nullptr || present(*gpu, "resourceName") == nullptr) return;
+  const JsonValue* claims = list_in(*gpu, "resourceClaims");
+  if (claims == nullptr || claims->Empty()) return;
+  const auto hardware = model.spec_path.child("hardware");
+  const auto path = hardware.child("gpu");
+  report.at(path.child("resourceName"), base::find(*gpu, "resourceName"));
+}
+
+void gpu_claim(const ModelObject& model, const Report& report) {
+  const JsonValue* gpu = gpu_of(model);
+  const JsonValue* claims = gpu == nullptr ? nullptr : list_in(*gpu, "resourceClaims");
+  if (claims == nullptr) return;
+  const auto hardware = model.spec_path.child("hardware");
+  const auto gpu_path = hardware.child("gpu");
+  const auto path = gpu_path.child("resourceClaims");
+  for (rapidjson::SizeType i = 0; i < claims->Size(); ++i) {
+    const JsonValue& claim = (*claims)[i];
+    if (!claim.IsObject()) continue;
+    const bool by_name = present(claim, "resourceClaimName") != nullptr;
+    const bool by_template = present(claim, "resourceClaimTemplateName") != nullptr;
+    if (by_name == by_template) report.at(path.at(i), nullptr);
+  }
+}
+
+void accelerator_vendor(const ModelObject& model, const Report& report) {
+  const JsonValue* hardware = object_in(model.spec, "hardware");
+  const JsonValue* gpu = gpu_of(model);
+  if (gpu == nullptr) return;
+  const auto accelerator = text_in(*hardware, "accelerator");
+  const auto vendor = text_in(*gpu, "vendor");
+  const auto* pair = std::ranges::find(kPairs, accelerator, &Pair::accelerator);
+  if (pair == std::end(kPairs) || vendor.empty() || vendor == pair->vendor) return;
+  const auto path = model.spec_path.child("hardware");
+  const auto gpu_path = path.child("gpu");
+  report.at(gpu_path.child("vendor"), base::find(*gpu, "vendor"), {accelerator, pair->vendor});
+}
+
+}  // namespace rules::judge

@@ -1,0 +1,138 @@
+#include "common/rules/rule.hpp"
+
+#include <cstdlib>
+#include <unordered_map>
+
+#include "common/api/inference_service.hpp"
+#include "common/base/log.hpp"
+#include "common/base/text.hpp"
+
+namespace rules {
+namespace {
+
+using base::JsonValue;
+
+constexpr std::size_t kMaxShown = 80;
+
+/// Puts `words` in place of `{0}`, `{1}`, ...
+std::string fill(std::string_view pattern, std::initializer_list<std::string_view> words) {
+  std::string out;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const bool slot = pattern[i] == '{' && i + 2 < pattern.size() && pattern[i + 2] == '}' && pattern[i + 1] >= '0' &&
+                      pattern[i + 1] <= '9';
+    if (!slot) {
+      out += pattern[i];
+      continue;
+    }
+    const auto index = static_cast<std::size_t>(pattern[i + 1] - '0');
+    if (index < words.size()) out += words.begin()[index];
+    i += 2;
+  }
+  return out;
+}
+
+const JsonValue& empty_object() {
+  static const JsonValue instance(rapidjson::kObjectType);
+  return instance;
+}
+
+const JsonValue& spec_of(const JsonValue& object) {
+  const JsonValue* spec = object_in(object, "spec");
+  return spec == nullptr ? empty_object() : *spec;
+}
+
+/// A list's texts; what is no text becomes an empty one, so that places stay right (the schema walk names it).
+std::vector<std::string> texts_of(const JsonValue& list) {
+  std::vector<std::string> out;
+  out.reserve(list.Size());
+  for (const auto& item : list.GetArray()) out.emplace_back(base::as_string(&item).value_or(""));
+  return out;
+}
+
+}  // namespace
+
+const Rule& rule(std::string_view id) {
+  static const auto by_id = [] {
+    std::unordered_map<std::string_view, const Rule*> out;
+    for (const auto& row : table()) out.emplace(row.id, &row);
+    return out;
+  }();
+  const auto found = by_id.find(id);
+  if (found == by_id.end()) {
+    base::log::error("no-such-rule", {{"id", id}});
+    std::abort();
+  }
+  return *found->second;
+}
+
+std::string shown(const JsonValue* value) {
+  if (value == nullptr) return {};
+  if (value->IsString() && value->GetStringLength() > kMaxShown)
+    return base::quote_json(base::shorten({value->GetString(), value->GetStringLength()}, kMaxShown));
+  // A large object is not worth rendering whole to show its first words.
+  if (value->IsObject() && value->MemberCount() > 8) return "{...}";
+  if (value->IsArray() && value->Size() > 8) return "[...]";
+  return base::shorten(base::to_text(*value), kMaxShown);
+}
+
+const JsonValue* present(const JsonValue& parent, std::string_view key) {
+  const JsonValue* value = base::find(parent, key);
+  return value == nullptr || value->IsNull() ? nullptr : value;
+}
+
+const JsonValue* object_in(const JsonValue& parent, std::string_view key) {
+  const JsonValue* value = base::find(parent, key);
+  return value != nullptr && value->IsObject() ? value : nullptr;
+}
+
+const JsonValue* list_in(const JsonValue& parent, std::string_view key) {
+  const JsonValue* value = base::find(parent, key);
+  return value != nullptr && value->IsArray() ? value : nullptr;
+}
+
+std::string_view text_in(const JsonValue& parent, std::string_view key) {
+  return base::as_string(base::find(parent, key)).value_or("");
+}
+
+void Report::at(const kube::FieldPath& path, const JsonValue* value,
+                std::initializer_list<std::string_view> words) const {
+  at(path, shown(value), words);
+}
+
+void Report::at(const kube::FieldPath& path, std::string value, std::initializer_list<std::string_view> words) const {
+  out_.push_back({rule->severity, rule->id, path.str(), std::move(value), fill(rule->message, words),
+                  fill(rule->fix, words), rule->reason});
+}
+
+Service::Service(const JsonValue& whole) : object(whole), spec(spec_of(whole)) {
+  const JsonValue* name = present(spec, "runtime");
+  runtime = name == nullptr ? "llamacpp" : base::as_string(name).value_or("");
+  router = api::is_router_runtime(runtime);
+  if (const JsonValue* list = list_in(spec, "models")) {
+    models.reserve(list->Size());
+    for (rapidjson::SizeType i = 0; i < list->Size(); ++i) {
+      if ((*list)[i].IsObject()) models.push_back({i, &(*list)[i], text_in((*list)[i], "name")});
+    }
+  }
+  if (!router) return;
+  const auto add = [&](const ModelItem* model, const JsonValue& owner) {
+    const JsonValue* list = list_in(owner, "extraArgs");
+    if (list != nullptr && !list->Empty())
+      arguments.push_back({model, &owner, list, api::parse_llama_flags(texts_of(*list))});
+  };
+  add(nullptr, spec);
+  for (const auto& model : models) add(&model, *model.json);
+}
+
+void Service::with_path(const ArgumentList& list, const std::function<void(const kube::FieldPath&)>& visit) const {
+  if (list.model == nullptr) {
+    visit(spec_path.child("extraArgs"));
+    return;
+  }
+  const auto item = models_path.at(list.model->index);
+  visit(item.child("extraArgs"));
+}
+
+ModelObject::ModelObject(const JsonValue& whole) : object(whole), spec(spec_of(whole)) {}
+
+}  // namespace rules

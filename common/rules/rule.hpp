@@ -1,0 +1,133 @@
+#pragma once
+#include <functional>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/api/crd.hpp"
+#include "common/api/llama_flags.hpp"
+#include "common/base/json.hpp"
+#include "common/kube/field_path.hpp"
+#include "common/rules/validate.hpp"
+
+/// How a rule is written: a row in table.cpp and a function that reports what it finds.
+namespace rules {
+
+struct Rule;
+
+/// Where a rule puts what it finds. The words come from the rule's row; `{0}`, `{1}` in them stand for `words`.
+class Report {
+ public:
+  explicit Report(std::vector<Finding>& out) : out_(out) {}
+  /// `value` is what stands there, null when it is absent or must not be shown.
+  void at(const kube::FieldPath& path, const base::JsonValue* value,
+          std::initializer_list<std::string_view> words = {}) const;
+  /// The same, with the value as text that is shown as it is.
+  void at(const kube::FieldPath& path, std::string value, std::initializer_list<std::string_view> words = {}) const;
+
+  const Rule* rule = nullptr;
+
+ private:
+  std::vector<Finding>& out_;
+};
+
+/// One entry of `spec.models` that is an object.
+struct ModelItem {
+  std::size_t index = 0;
+  const base::JsonValue* json = nullptr;
+  /// Empty when it is absent or no text.
+  std::string_view name;
+};
+
+/// One `extraArgs` list, read once for all rules about flags.
+struct ArgumentList {
+  /// Of the model that it belongs to; null for the service's own.
+  const ModelItem* model = nullptr;
+  /// The object that the list is a field of.
+  const base::JsonValue* owner = nullptr;
+  const base::JsonValue* list = nullptr;
+  std::vector<api::ParsedFlag> flags;
+};
+
+/// What the rules of an InferenceService look at. Lives as long as the object.
+struct Service {
+  explicit Service(const base::JsonValue& whole);
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  const base::JsonValue& object;
+  /// An object; an empty one when `spec` has another type.
+  const base::JsonValue& spec;
+  /// With the default when absent; empty when it is no text.
+  std::string_view runtime;
+  bool router = false;
+  std::vector<ModelItem> models;
+  std::vector<ArgumentList> arguments;
+
+  kube::FieldPath root{};
+  kube::FieldPath spec_path = root.child("spec");
+  kube::FieldPath models_path = spec_path.child("models");
+  kube::FieldPath router_path = spec_path.child("router");
+
+  /// The place of a list of arguments, for `visit(path)`.
+  void with_path(const ArgumentList& list, const std::function<void(const kube::FieldPath&)>& visit) const;
+};
+
+/// What the rules of a Model look at.
+struct ModelObject {
+  explicit ModelObject(const base::JsonValue& whole);
+  ModelObject(const ModelObject&) = delete;
+  ModelObject& operator=(const ModelObject&) = delete;
+
+  const base::JsonValue& object;
+  const base::JsonValue& spec;
+
+  kube::FieldPath root{};
+  kube::FieldPath spec_path = root.child("spec");
+};
+
+/// Which services a rule is asked about. The fields of LLMKube's other runtimes are LLMKube's to judge.
+enum class Scope {
+  every_runtime,
+  /// llamacpp and llamacpp-router.
+  llama_runtimes,
+  router_runtimes,
+};
+
+struct Rule {
+  std::string_view id;
+  api::Kind kind = api::Kind::inference_service;
+  Severity severity = Severity::error;
+  Reason reason = Reason::invalid;
+  /// What it judges, for people who read the table.
+  std::string_view judges;
+  std::string_view message;
+  std::string_view fix;
+  /// Examples in YAML: fields laid over a valid spec (examples.hpp); `metadata.name` as `$name`.
+  std::string_view good;
+  std::string_view bad;
+  /// One of them, by kind; null for what the schema walk reports.
+  void (*judge_service)(const Service&, const Report&) = nullptr;
+  void (*judge_model)(const ModelObject&, const Report&) = nullptr;
+  Scope scope = Scope::router_runtimes;
+};
+
+/// All rules.
+[[nodiscard]] std::span<const Rule> table();
+/// The row of an id that is in the table.
+[[nodiscard]] const Rule& rule(std::string_view id);
+
+/// A value as messages show it: JSON text of at most 80 bytes.
+[[nodiscard]] std::string shown(const base::JsonValue* value);
+
+/// The member when it is an object or list of that name; null otherwise, also for JSON null.
+[[nodiscard]] const base::JsonValue* object_in(const base::JsonValue& parent, std::string_view key);
+[[nodiscard]] const base::JsonValue* list_in(const base::JsonValue& parent, std::string_view key);
+/// The member unless it is absent or JSON null.
+[[nodiscard]] const base::JsonValue* present(const base::JsonValue& parent, std::string_view key);
+/// The text of a member; empty when it is absent or has another type.
+[[nodiscard]] std::string_view text_in(const base::JsonValue& parent, std::string_view key);
+
+}  // namespace rules

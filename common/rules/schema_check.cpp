@@ -1,0 +1,201 @@
+#include "common/rules/schema_check.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <set>
+#include <string>
+
+#include "common/base/text.hpp"
+#include "common/rules/rule.hpp"
+
+namespace rules {
+namespace {
+
+using api::Schema;
+using base::JsonValue;
+using kube::FieldPath;
+
+/// Reports under one of the rules that the walk speaks for.
+class Walk {
+ public:
+  explicit Walk(std::vector<Finding>& out) : out_(out) {}
+
+  void value(const Schema& schema, const JsonValue& value, const FieldPath& path) {
+    if (!has_type(schema.type, value)) {
+      say("schema-type", path, value, {api::type_words(schema.type), words_for(value)});
+      return;
+    }
+    if (value.IsObject()) {
+      object(schema, value, path);
+    } else if (value.IsArray()) {
+      list(schema, value, path);
+    } else {
+      scalar(schema, value, path);
+    }
+  }
+
+ private:
+  void say(std::string_view id, const FieldPath& path, const JsonValue& value,
+           std::initializer_list<std::string_view> words) {
+    Report report(out_);
+    report.rule = &rule(id);
+    report.at(path, &value, words);
+  }
+
+  static bool is_whole(const JsonValue& value) {
+    if (value.IsInt64() || value.IsUint64()) return true;
+    return value.IsDouble() && std::floor(value.GetDouble()) == value.GetDouble();
+  }
+
+  static bool has_type(Schema::Type type, const JsonValue& value) {
+    switch (type) {
+      case Schema::Type::object:
+        return value.IsObject();
+      case Schema::Type::array:
+        return value.IsArray();
+      case Schema::Type::string:
+        return value.IsString();
+      case Schema::Type::integer:
+        return value.IsNumber() && is_whole(value);
+      case Schema::Type::number:
+        return value.IsNumber();
+      case Schema::Type::boolean:
+        return value.IsBool();
+      case Schema::Type::int_or_string:
+        return value.IsString() || (value.IsNumber() && is_whole(value));
+      case Schema::Type::any:
+        break;
+    }
+    return true;
+  }
+
+  static std::string_view words_for(const JsonValue& value) {
+    if (value.IsNull()) return "null";
+    if (value.IsObject()) return api::type_words(Schema::Type::object);
+    if (value.IsArray()) return api::type_words(Schema::Type::array);
+    if (value.IsString()) return api::type_words(Schema::Type::string);
+    if (value.IsBool()) return api::type_words(Schema::Type::boolean);
+    return api::type_words(Schema::Type::number);
+  }
+
+  void object(const Schema& schema, const JsonValue& object, const FieldPath& path) {
+    for (const auto& property : schema.properties) {
+      if (property.required && property.schema->default_json.empty() && base::find(object, property.name) == nullptr) {
+        Report report(out_);
+        report.rule = &rule("schema-required");
+        report.at(path.child(property.name), nullptr, {property.name});
+      }
+    }
+    for (const auto& member : object.GetObject()) {
+      const std::string_view name(member.name.GetString(), member.name.GetStringLength());
+      if (const Schema* child = schema.property(name)) {
+        if (!(member.value.IsNull() && !child->default_json.empty())) value(*child, member.value, path.child(name));
+      } else if (schema.values != nullptr) {
+        value(*schema.values, member.value, path.key(name));
+      }
+    }
+  }
+
+  void list(const Schema& schema, const JsonValue& list, const FieldPath& path) {
+    const std::size_t size = list.Size();
+    if (schema.max_items && size > *schema.max_items)
+      say("schema-items", path, list, {"at most", std::to_string(*schema.max_items), std::to_string(size)});
+    if (schema.min_items && size < *schema.min_items)
+      say("schema-items", path, list, {"at least", std::to_string(*schema.min_items), std::to_string(size)});
+    // A list over its limit is not read on: one answer must stay short.
+    const std::size_t read = schema.max_items ? std::min(size, *schema.max_items) : size;
+    if (schema.items != nullptr) {
+      for (std::size_t i = 0; i < read; ++i)
+        value(*schema.items, list[static_cast<rapidjson::SizeType>(i)], path.at(i));
+    }
+    duplicates(schema, list, path);
+  }
+
+  void duplicates(const Schema& schema, const JsonValue& list, const FieldPath& path) {
+    if (schema.map_keys.empty() && !schema.is_set) return;
+    std::set<std::string> seen;
+    for (rapidjson::SizeType i = 0; i < list.Size(); ++i) {
+      std::string identity;
+      if (schema.is_set) identity = base::to_text(list[i]);
+      for (const auto key : schema.map_keys) {
+        const JsonValue* value = base::find(list[i], key);
+        identity += (value == nullptr ? "" : base::to_text(*value)) + "\n";
+      }
+      if (!seen.insert(identity).second) say("schema-duplicate", path.at(i), list[i], {});
+    }
+  }
+
+  void scalar(const Schema& schema, const JsonValue& value, const FieldPath& path) {
+    if (value.IsString()) text(schema, value, path);
+    if (value.IsNumber()) number(schema, value, path);
+    if (!schema.allowed.empty()) choice(schema, value, path);
+  }
+
+  /// The API server counts characters, not bytes.
+  static std::size_t characters(std::string_view text) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+  }
+
+  void text(const Schema& schema, const JsonValue& value, const FieldPath& path) {
+    const std::string_view text(value.GetString(), value.GetStringLength());
+    if (schema.max_length && characters(text) > *schema.max_length)
+      say("schema-length", path, value, {"at most", std::to_string(*schema.max_length)});
+    if (schema.min_length && characters(text) < *schema.min_length)
+      say("schema-length", path, value, {"at least", std::to_string(*schema.min_length)});
+    if (!schema.pattern || schema.pattern->matches(text)) return;
+    if (schema.type == Schema::Type::int_or_string) {
+      say("quantity", path, value, {});
+    } else {
+      say("schema-pattern", path, value, {schema.pattern_text});
+    }
+  }
+
+  static std::string plain(double number) {
+    char out[32];
+    std::snprintf(out, sizeof out, "%.17g", number);
+    double read = 0;
+    for (int digits = 1; digits < 17; ++digits) {
+      char shorter[32];
+      std::snprintf(shorter, sizeof shorter, "%.*g", digits, number);
+      if (std::sscanf(shorter, "%lf", &read) == 1 && read == number &&
+          std::string_view(shorter).find('e') == std::string_view::npos)
+        return shorter;
+    }
+    return out;
+  }
+
+  void number(const Schema& schema, const JsonValue& value, const FieldPath& path) {
+    const double number = value.GetDouble();
+    double least = schema.minimum.value_or(-std::numeric_limits<double>::infinity());
+    double most = schema.maximum.value_or(std::numeric_limits<double>::infinity());
+    if (schema.is_int32) {
+      least = std::max(least, static_cast<double>(std::numeric_limits<std::int32_t>::min()));
+      most = std::min(most, static_cast<double>(std::numeric_limits<std::int32_t>::max()));
+    }
+    if (number < least) say("schema-range", path, value, {"at least", plain(least)});
+    if (number > most) say("schema-range", path, value, {"at most", plain(most)});
+  }
+
+  void choice(const Schema& schema, const JsonValue& value, const FieldPath& path) {
+    const std::string written = base::to_text(value);
+    if (std::ranges::find(schema.allowed, written) != schema.allowed.end()) return;
+    std::string list;
+    for (const auto allowed : schema.allowed) list += (list.empty() ? "" : ", ") + std::string(allowed);
+    const std::string near =
+        written.size() > 64 ? "" : base::nearest(written, {schema.allowed.begin(), schema.allowed.end()});
+    say("schema-choice", path, value, {list, near.empty() ? "write one of them" : "did you mean " + near + "?"});
+  }
+
+  std::vector<Finding>& out_;
+};
+
+}  // namespace
+
+void check_schema(const api::Schema& schema, const JsonValue& value, const FieldPath& path, std::vector<Finding>& out) {
+  Walk(out).value(schema, value, path);
+}
+
+}  // namespace rules

@@ -1,0 +1,208 @@
+#include <functional>
+#include <unordered_set>
+
+#include "common/api/preset.hpp"
+#include "common/kube/names.hpp"
+#include "common/rules/judges.hpp"
+
+namespace rules::judge {
+namespace {
+
+using api::FlagProblem;
+using api::FlagUse;
+using api::LlamaFlag;
+using api::ParsedFlag;
+using base::JsonValue;
+
+/// Calls `visit(list, flag, path of the list, path of the flag)` for each flag of each list.
+template <class Visit>
+void for_each_flag(const Service& service, const Visit& visit) {
+  for (const auto& list : service.arguments) {
+    service.with_path(list, [&](const kube::FieldPath& path) {
+      for (const auto& flag : list.flags) visit(list, flag, path);
+    });
+  }
+}
+
+const JsonValue* word_at(const ArgumentList& list, std::size_t index) {
+  const JsonValue& word = (*list.list)[static_cast<rapidjson::SizeType>(index)];
+  // What is no text is named by the schema walk.
+  return word.IsString() ? &word : nullptr;
+}
+
+void report_problem(const Service& service, const Report& report, FlagProblem problem,
+                    const std::function<std::string(const ParsedFlag&)>& word) {
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag, const kube::FieldPath& path) {
+    const JsonValue* value = word_at(list, flag.index);
+    if (flag.problem == problem && value != nullptr) report.at(path.at(flag.index), value, {word(flag)});
+  });
+}
+
+/// Known and of the wanted use; removed flags have a rule of their own.
+bool is_usable(const ParsedFlag& flag, FlagUse use) {
+  return flag.flag != nullptr && flag.flag->removed.empty() && flag.flag->use == use;
+}
+
+/// The field of `owner` that says the same as the flag, when it is set.
+const JsonValue* field_of(const LlamaFlag& flag, const JsonValue& owner) {
+  return flag.instead.empty() ? nullptr : present(owner, flag.instead);
+}
+
+/// Flags of which several make sense: llama-server joins or collects them.
+bool may_repeat(std::string_view key) {
+  static const std::unordered_set<std::string_view> keys{"override-tensor", "override-kv",    "lora",
+                                                         "lora-scaled",     "control-vector", "control-vector-scaled",
+                                                         "logit-bias",      "reverse-prompt", "dry-sequence-breaker"};
+  return keys.contains(key);
+}
+
+/// Texts of the spec that end in the preset as they are.
+constexpr std::string_view kPresetFields[] = {"cacheTypeCustomK", "cacheTypeCustomV", "reasoningBudgetMessage",
+                                              "bindAddress"};
+constexpr std::string_view kPresetLists[] = {"tensorOverrides", "metadataOverrides"};
+
+template <class Visit>
+void for_each_env(const Service& service, const Visit& visit) {
+  const JsonValue* list = list_in(service.spec, "env");
+  if (list == nullptr) return;
+  const auto path = service.spec_path.child("env");
+  for (rapidjson::SizeType i = 0; i < list->Size(); ++i) {
+    const JsonValue* name = (*list)[i].IsObject() ? base::find((*list)[i], "name") : nullptr;
+    if (name == nullptr || !name->IsString()) continue;
+    const auto item = path.at(i);
+    visit(*name, base::as_string(name).value_or(""), item.child("name"));
+  }
+}
+
+/// What to do in place of a variable that means a flag.
+std::string instead_of(const LlamaFlag& flag) {
+  if (flag.use == FlagUse::reserved) return std::string(flag.instead);
+  if (!flag.instead.empty()) return "set spec." + std::string(flag.instead);
+  return "put --" + std::string(flag.key) + " into spec.extraArgs";
+}
+
+}  // namespace
+
+void flag_unknown(const Service& service, const Report& report) {
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag, const kube::FieldPath& path) {
+    const JsonValue* value = word_at(list, flag.index);
+    if (flag.problem != FlagProblem::unknown || value == nullptr) return;
+    const std::string near = api::nearest_llama_flag(flag.name);
+    report.at(path.at(flag.index), value,
+              {std::to_string(api::kLlamaBuild),
+               near.empty() ? "llama-server --help lists them" : "did you mean " + near + "?"});
+  });
+}
+
+void flag_word(const Service& service, const Report& report) {
+  report_problem(service, report, FlagProblem::not_a_flag, [](const ParsedFlag& flag) { return flag.name; });
+}
+
+void flag_value_missing(const Service& service, const Report& report) {
+  report_problem(service, report, FlagProblem::value_missing, [](const ParsedFlag& flag) { return flag.name; });
+}
+
+void flag_value_unexpected(const Service& service, const Report& report) {
+  report_problem(service, report, FlagProblem::value_unexpected, [](const ParsedFlag& flag) { return flag.name; });
+}
+
+void flag_removed(const Service& service, const Report& report) {
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag, const kube::FieldPath& path) {
+    if (flag.flag != nullptr && !flag.flag->removed.empty())
+      report.at(path.at(flag.index), word_at(list, flag.index), {std::to_string(api::kLlamaBuild), flag.flag->removed});
+  });
+}
+
+void flag_reserved(const Service& service, const Report& report) {
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag, const kube::FieldPath& path) {
+    if (is_usable(flag, FlagUse::reserved))
+      report.at(path.at(flag.index), word_at(list, flag.index), {flag.flag->instead});
+  });
+}
+
+void flag_place(const Service& service, const Report& report) {
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag, const kube::FieldPath& path) {
+    if (list.model != nullptr && is_usable(flag, FlagUse::server))
+      report.at(path.at(flag.index), word_at(list, flag.index), {});
+  });
+}
+
+void flag_text(const Service& service, const Report& report) {
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag, const kube::FieldPath& path) {
+    if (flag.flag == nullptr || flag.problem != FlagProblem::none || flag.flag->arity == 0) return;
+    const bool in_preset = flag.flag->use == FlagUse::model;
+    const auto problem = in_preset ? api::preset_value_problem(flag.value) : api::argument_problem(flag.value);
+    if (problem) report.at(path.at(flag.value_index), word_at(list, flag.value_index), {*problem});
+  });
+}
+
+void flag_beside_field(const Service& service, const Report& report) {
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag, const kube::FieldPath& path) {
+    if (is_usable(flag, FlagUse::model) && field_of(*flag.flag, *list.owner) != nullptr)
+      report.at(path.at(flag.index), word_at(list, flag.index), {flag.name, flag.flag->instead});
+  });
+}
+
+void flag_moved(const Service& service, const Report& report) {
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag, const kube::FieldPath& path) {
+    if (list.model != nullptr || !is_usable(flag, FlagUse::model)) return;
+    for (const auto& model : service.models) {
+      if (field_of(*flag.flag, *model.json) == nullptr) continue;
+      report.at(path.at(flag.index), word_at(list, flag.index), {flag.name, flag.flag->instead});
+      return;
+    }
+  });
+}
+
+void flag_twice(const Service& service, const Report& report) {
+  for (const auto& list : service.arguments) {
+    std::unordered_set<std::string_view> seen;
+    service.with_path(list, [&](const kube::FieldPath& path) {
+      for (const auto& flag : list.flags) {
+        if (flag.flag == nullptr || may_repeat(flag.flag->key)) continue;
+        if (!seen.insert(flag.flag->key).second)
+          report.at(path.at(flag.index), word_at(list, flag.index), {"--" + std::string(flag.flag->key)});
+      }
+    });
+  }
+}
+
+void preset_text(const Service& service, const Report& report) {
+  const auto judge = [&](const JsonValue& value, const kube::FieldPath& path) {
+    const auto text = base::as_string(&value);
+    const auto problem = text ? api::preset_value_problem(*text) : std::nullopt;
+    if (problem) report.at(path, &value, {*problem});
+  };
+  for (const auto field : kPresetFields) {
+    if (const JsonValue* value = base::find(service.spec, field)) judge(*value, service.spec_path.child(field));
+  }
+  for (const auto field : kPresetLists) {
+    const JsonValue* list = list_in(service.spec, field);
+    if (list == nullptr) continue;
+    const auto path = service.spec_path.child(field);
+    for (rapidjson::SizeType i = 0; i < list->Size(); ++i) judge((*list)[i], path.at(i));
+  }
+}
+
+void env_reserved(const Service& service, const Report& report) {
+  for_each_env(service, [&](const JsonValue& value, std::string_view name, const kube::FieldPath& path) {
+    if (name == "LLAMA_CACHE") {
+      report.at(path, &value, {"leave it out: it points into a folder of the Pod's own"});
+      return;
+    }
+    const LlamaFlag* flag = api::find_llama_flag_by_env(name);
+    if (flag != nullptr && name.starts_with("LLAMA_")) {
+      report.at(path, &value, {instead_of(*flag)});
+    } else if (name.starts_with("LLAMA_ARG_")) {
+      report.at(path, &value, {"leave it out: this build knows no such flag"});
+    }
+  });
+}
+
+void env_name(const Service& service, const Report& report) {
+  for_each_env(service, [&](const JsonValue& value, std::string_view name, const kube::FieldPath& path) {
+    if (!kube::is_env_name(name)) report.at(path, &value);
+  });
+}
+
+}  // namespace rules::judge

@@ -1,0 +1,137 @@
+#include <algorithm>
+#include <unordered_set>
+
+#include "common/base/text.hpp"
+#include "common/rules/gpu.hpp"
+#include "common/rules/judges.hpp"
+
+namespace rules::judge {
+namespace {
+
+using base::JsonValue;
+
+const JsonValue* router_of(const Service& service) { return object_in(service.spec, "router"); }
+
+const JsonValue* scheduling_of(const Service& service) {
+  const JsonValue* router = router_of(service);
+  return router == nullptr ? nullptr : object_in(*router, "scheduling");
+}
+
+std::int64_t integer_or(const JsonValue* object, std::string_view key, std::int64_t otherwise) {
+  if (object == nullptr) return otherwise;
+  return base::as_int(base::find(*object, key)).value_or(otherwise);
+}
+
+const JsonValue* preload_of(const Service& service) {
+  const JsonValue* router = router_of(service);
+  return router == nullptr ? nullptr : list_in(*router, "preload");
+}
+
+/// Fields that only other runtimes, or LLMKube, do something with.
+constexpr std::string_view kIgnored[] = {
+    "args",
+    "command",
+    "hotCacheMaxSize",
+    "pagedSSDCacheDir",
+    "pagedSSDCacheMaxSize",
+    "personaPlexConfig",
+    "sglangConfig",
+    "skipModelInit",
+    "slo",
+    "tgiConfig",
+    "turboQuantBits",
+    "vllmConfig",
+};
+
+}  // namespace
+
+void preload_known(const Service& service, const Report& report) {
+  const JsonValue* preload = preload_of(service);
+  // Without a readable list of models there is nothing to compare with.
+  if (preload == nullptr || service.models.empty()) return;
+  std::vector<std::string_view> names;
+  for (const auto& model : service.models) names.push_back(model.name);
+  const auto path = service.router_path.child("preload");
+  for (rapidjson::SizeType i = 0; i < preload->Size(); ++i) {
+    const auto name = base::as_string(&(*preload)[i]);
+    if (!name || std::ranges::find(names, *name) != names.end()) continue;
+    const std::string near = base::nearest(name->substr(0, 64), names);
+    report.at(path.at(i), &(*preload)[i],
+              {near.empty() ? "list it in spec.models, or remove it here" : "did you mean \"" + near + "\"?"});
+  }
+}
+
+void preload_unique(const Service& service, const Report& report) {
+  const JsonValue* preload = preload_of(service);
+  if (preload == nullptr) return;
+  const auto path = service.router_path.child("preload");
+  std::unordered_set<std::string_view> seen;
+  for (rapidjson::SizeType i = 0; i < preload->Size(); ++i) {
+    const auto name = base::as_string(&(*preload)[i]);
+    if (name && !seen.insert(*name).second) report.at(path.at(i), &(*preload)[i]);
+  }
+}
+
+void preload_count(const Service& service, const Report& report) {
+  const JsonValue* preload = preload_of(service);
+  if (preload == nullptr) return;
+  const auto most = integer_or(router_of(service), "maxLoadedModels", 1);
+  if (most >= 1 && preload->Size() > static_cast<std::uint64_t>(most))
+    report.at(service.router_path.child("preload"), preload, {std::to_string(preload->Size()), std::to_string(most)});
+}
+
+void residency_bounds(const Service& service, const Report& report) {
+  const JsonValue* scheduling = scheduling_of(service);
+  if (scheduling == nullptr) return;
+  const auto least = integer_or(scheduling, "minResidencySeconds", 5);
+  const auto most = integer_or(scheduling, "maxTurnSeconds", 30);
+  if (least <= most) return;
+  const auto path = service.router_path.child("scheduling");
+  const JsonValue* value = base::find(*scheduling, "minResidencySeconds");
+  report.at(path.child("minResidencySeconds"), value, {std::to_string(most)});
+}
+
+void scheduling_unused(const Service& service, const Report& report) {
+  const JsonValue* scheduling = scheduling_of(service);
+  if (scheduling == nullptr || text_in(*scheduling, "policy") != "Direct") return;
+  // Only this one has no default, so only this one is sure to be the user's.
+  if (!base::as_bool(base::find(*scheduling, "loadingSignal")).value_or(false)) return;
+  const auto path = service.router_path.child("scheduling");
+  report.at(path.child("loadingSignal"), base::find(*scheduling, "loadingSignal"));
+}
+
+void loaded_models_unused(const Service& service, const Report& report) {
+  const auto most = integer_or(router_of(service), "maxLoadedModels", 1);
+  if (service.models.empty() || most <= static_cast<std::int64_t>(service.models.size())) return;
+  report.at(service.router_path.child("maxLoadedModels"), base::find(*router_of(service), "maxLoadedModels"),
+            {std::to_string(service.models.size())});
+}
+
+void loaded_models_one_gpu(const Service& service, const Report& report) {
+  const auto most = integer_or(router_of(service), "maxLoadedModels", 1);
+  if (most > 1 && gpu_count(service.spec) == 1)
+    report.at(service.router_path.child("maxLoadedModels"), base::find(*router_of(service), "maxLoadedModels"));
+}
+
+void ignored_field(const Service& service, const Report& report) {
+  for (const auto field : kIgnored) {
+    if (present(service.spec, field) != nullptr) report.at(service.spec_path.child(field), nullptr, {field});
+  }
+  const JsonValue* endpoint = object_in(service.spec, "endpoint");
+  if (endpoint == nullptr || present(*endpoint, "gateway") == nullptr) return;
+  const auto path = service.spec_path.child("endpoint");
+  report.at(path.child("gateway"), nullptr, {"gateway"});
+}
+
+void quantised_cache(const Service& service, const Report& report) {
+  const auto judge = [&](const JsonValue& owner, const kube::FieldPath& path) {
+    const auto type = text_in(owner, "cacheTypeV");
+    if (type.empty() || type == "f16" || type == "f32") return;
+    const auto attention = base::as_bool(base::find(owner, "flashAttention"));
+    if (attention && !*attention) report.at(path.child("cacheTypeV"), base::find(owner, "cacheTypeV"));
+  };
+  judge(service.spec, service.spec_path);
+  for (const auto& model : service.models) judge(*model.json, service.models_path.at(model.index));
+}
+
+}  // namespace rules::judge

@@ -1,0 +1,100 @@
+#include "common/rules/validate.hpp"
+
+#include "test/catch.hpp"
+
+namespace {
+
+std::vector<std::string> lines_of(const std::string& text) {
+  const auto object = base::parse_json(text, "test");
+  REQUIRE(object);
+  return rules::error_lines(rules::validate(*object));
+}
+
+std::string service(const std::string& spec) {
+  return R"({"kind":"InferenceService","metadata":{"name":"edge"},"spec":)" + spec + "}";
+}
+
+using Lines = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("the example of three models is right as it is") {
+  CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"phi4-mini"},{"name":"qwen3-7b-coder"},
+                             {"name":"gemma3-4b-summarizer"}],"resources":{"requests":{"nvidia.com/gpu":1}}})"))
+            .empty());
+}
+
+TEST_CASE("all mistakes are named at once, by path") {
+  const auto lines =
+      lines_of(service(R"({"runtime":"llamacpp-router","replicas":"x","models":[{"name":"a"},{"name":"a"}],
+      "router":{"preload":["nobody"]},"resources":{"requests":{"memory":"1Gb"}},"extraArgs":["--port","9"]})"));
+  REQUIRE(lines.size() == 5);
+  CHECK(lines[0] ==
+        "spec.extraArgs[0]: Forbidden: \"--port\": this flag is the router's own; set spec.endpoint.port (Service) or "
+        "spec.containerPort (container)");
+  CHECK(lines[1] ==
+        "spec.models[1].name: Duplicate value: \"a\": spec.models[0] has this name already; remove one of them");
+  CHECK(lines[2] == "spec.replicas: Invalid value: \"x\": must be a whole number, is a string");
+  CHECK_THAT(lines[3], ContainsSubstring("spec.resources.requests[memory]: Invalid value: \"1Gb\": is not a quantity"));
+  CHECK_THAT(lines[4], ContainsSubstring("spec.router.preload[0]: Unsupported value: \"nobody\""));
+}
+
+TEST_CASE("a wrong type silences what rests on it") {
+  CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":"a","router":{"preload":["a"]}})")) ==
+        Lines{"spec.models: Invalid value: \"a\": must be a list, is a string"});
+  CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":[1]})")) ==
+        Lines{"spec.models[0]: Invalid value: 1: must be an object, is a number"});
+  CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"router":[]})")) ==
+        Lines{"spec.router: Invalid value: []: must be an object, is a list"});
+  CHECK(lines_of(service(R"({"runtime":7})")) ==
+        Lines{"spec.runtime: Invalid value: 7: must be a string, is a number"});
+}
+
+TEST_CASE("numbers in paths sort as numbers") {
+  std::string models;
+  for (int i = 0; i < 12; ++i) models += std::string(i == 0 ? "" : ",") + R"({"name":"A)" + std::to_string(i) + "\"}";
+  const auto lines = lines_of(service(R"({"runtime":"llamacpp-router","models":[)" + models + "]}"));
+  REQUIRE(lines.size() == 12);
+  CHECK_THAT(lines[2], ContainsSubstring("spec.models[2]"));
+  CHECK_THAT(lines[10], ContainsSubstring("spec.models[10]"));
+}
+
+TEST_CASE("of LLMKube's other runtimes only the union is judged") {
+  CHECK(lines_of(service(R"({"runtime":"vllm","modelRef":"a","extraArgs":["--port","9"],"replicas":99})")).empty());
+  CHECK(lines_of(service(R"({"runtime":"vllm"})")).size() == 1);
+  CHECK(lines_of(service(R"({"runtime":"vllm","modelRef":1})")).size() == 1);
+}
+
+TEST_CASE("65 models are too many, 64 are not") {
+  const auto with = [](int count) {
+    std::string models;
+    for (int i = 0; i < count; ++i)
+      models += std::string(i == 0 ? "" : ",") + R"({"name":"m)" + std::to_string(i) + "\"}";
+    return lines_of(service(R"({"runtime":"llamacpp-router","models":[)" + models + "]}"));
+  };
+  CHECK(with(64).empty());
+  CHECK(with(65) == Lines{"spec.models: Too many: [...]: must have at most 64 items, has 65"});
+}
+
+TEST_CASE("what is no object of this API is said to be none") {
+  for (const char* text : {"[]", "1", "null", "\"x\"", "{}", R"({"kind":"Pod"})", R"({"kind":1})"})
+    CHECK(lines_of(text).size() == 1);
+  CHECK(lines_of(R"({"kind":"Model"})") == Lines{"spec: Required value: spec is missing; add it"});
+  CHECK(lines_of(R"({"kind":"InferenceService","spec":[]})").size() == 1);
+}
+
+TEST_CASE("an update that leaves spec alone is no change, whatever the order of its keys") {
+  const auto parse = [](const char* text) { return std::move(*base::parse_json(text, "test")); };
+  const auto a = parse(R"({"metadata":{"finalizers":["x"]},"spec":{"a":1,"b":[1,2]}})");
+  CHECK(rules::spec_unchanged(a, parse(R"({"spec":{"b":[1,2],"a":1}})")));
+  CHECK_FALSE(rules::spec_unchanged(a, parse(R"({"spec":{"b":[2,1],"a":1}})")));
+  CHECK_FALSE(rules::spec_unchanged(a, parse(R"({})")));
+  CHECK(rules::spec_unchanged(parse("{}"), parse("{}")));
+}
+
+TEST_CASE("a credential in a source is never repeated") {
+  for (const auto& line : lines_of(R"({"kind":"Model","spec":{"source":"https://me:hunter2@host/a.gguf"}})")) {
+    CHECK(line.find("hunter2") == std::string::npos);
+    CHECK_THAT(line, ContainsSubstring("spec.source"));
+  }
+}
