@@ -174,8 +174,10 @@ std::string find_not_starting(const Look& look) { return first_unready(look.plan
 
 /// What the scheduler says of the first Pod that it cannot place.
 std::string scheduler_word(const Look& look) {
-  return first_unready(
+  auto word = first_unready(
       look.plan, [](const PodView& pod) { return pod.unschedulable ? pod.unschedulable->message : std::string{}; });
+  while (word.ends_with('.')) word.pop_back();
+  return word;
 }
 
 bool lacks_gpu(const Look& look, const std::string& word) {
@@ -257,8 +259,8 @@ std::string find_preset_pending(const Look& look) {
 std::string find_not_listed(const Look& look) {
   std::vector<std::string> missing;
   for (const auto& model : look.plan.models) {
-    if (std::ranges::find(look.so_far.advertised, model.entry.name) == look.so_far.advertised.end())
-      missing.push_back(model.entry.name);
+    const bool listed = std::ranges::find(look.so_far.advertised, model.entry.name) != look.so_far.advertised.end();
+    if (!listed && model.state == ModelState::available) missing.push_back(model.entry.name);
   }
   return missing.empty() ? std::string{} : "not listed by every ready Pod: " + base::join(missing, ", ");
 }

@@ -70,6 +70,15 @@ constexpr std::array kConditions = {
     ConditionInfo{"GPUAvailable", "There only while False: the scheduler finds no free GPU (LLMKube's)."},
 };
 
+constexpr std::array kEvents = {
+    EventInfo{"ModelDownloading", false, "The fetch of a model's files has begun."},
+    EventInfo{"ModelAvailable", false, "A model's files are verified on the volume."},
+    EventInfo{"ModelFailed", true, "A model cannot be fetched or loaded; the message says why."},
+    EventInfo{"Ready", false, "Every model is advertised and all wanted replicas are ready."},
+    EventInfo{"NotReady", false, "It was Ready and is no longer; the message begins with the reason."},
+    EventInfo{"Suspended", false, "spec.suspend was set: the Pods stop."},
+};
+
 }  // namespace
 
 std::string_view to_string(Phase phase) { return kPhases[static_cast<std::size_t>(phase)]; }
@@ -83,5 +92,12 @@ const ServiceReason& service_reason(std::string_view reason) {
 }
 
 std::span<const ConditionInfo> conditions() { return kConditions; }
+
+std::span<const EventInfo> events() { return kEvents; }
+
+bool is_warning(std::string_view event) {
+  const auto* row = std::ranges::find(kEvents, event, &EventInfo::reason);
+  return row == kEvents.end() || row->warning;
+}
 
 }  // namespace reconciler

@@ -32,4 +32,14 @@ struct ConditionInfo {
 };
 [[nodiscard]] std::span<const ConditionInfo> conditions();
 
+/// One row of docs/status.md: an Event of a transition. What turns Degraded true is an Event of that reason as well.
+struct EventInfo {
+  std::string_view reason;
+  bool warning;
+  std::string_view meaning;
+};
+[[nodiscard]] std::span<const EventInfo> events();
+/// Whether it is of type Warning; every reason that is no row is one.
+[[nodiscard]] bool is_warning(std::string_view event);
+
 }  // namespace reconciler

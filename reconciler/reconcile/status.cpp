@@ -1,6 +1,7 @@
 #include "reconciler/reconcile/status.hpp"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -91,11 +92,16 @@ std::string summary(const Plan& plan, const Diagnosis& diagnosis) {
   return std::to_string(diagnosis.models_available) + "/" + std::to_string(plan.models.size());
 }
 
+/// "1 Pod", "2 Pods".
+std::string count_of(std::int64_t count, const std::string& thing) {
+  return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
+}
+
 Condition ready_condition(const Plan& plan, const Diagnosis& diagnosis) {
   if (const auto* obstacle = blocking(diagnosis))
     return {"Ready", false, std::string(obstacle->row->reason), obstacle->message};
-  return {"Ready", true, "Ready",
-          std::to_string(plan.models.size()) + " models on " + std::to_string(diagnosis.ready) + " Pods"};
+  const auto models = static_cast<std::int64_t>(plan.models.size());
+  return {"Ready", true, "Ready", count_of(models, "model") + " on " + count_of(diagnosis.ready, "Pod")};
 }
 
 Condition models_condition(const Plan& plan, const Diagnosis& diagnosis) {
@@ -132,7 +138,7 @@ Condition available_condition(const Diagnosis& diagnosis) {
   if (diagnosis.find("ScaledToZero") != nullptr)
     return {"Available", false, "ManuallyScaledToZero", "spec.replicas is 0"};
   if (diagnosis.ready == 0) return {"Available", false, "NoReadyReplicas", "no Pod is ready"};
-  return {"Available", true, "InferenceReady", std::to_string(diagnosis.ready) + " Pods are ready"};
+  return {"Available", true, "InferenceReady", "ready: " + count_of(diagnosis.ready, "Pod")};
 }
 
 Condition agent_condition(const Plan& plan, const Diagnosis& diagnosis) {
@@ -251,33 +257,39 @@ std::string previous_state(const json& previous, const std::string& model) {
   return {};
 }
 
-/// Events of one model: that it is fetched, there, or failed.
+/// The Event of a model that comes into a state; there is none for waiting.
+std::string_view event_of(ModelState state) {
+  constexpr std::array kEventOfState = {"", "ModelDownloading", "ModelAvailable", "ModelFailed"};
+  return kEventOfState[static_cast<std::size_t>(state)];
+}
+
+void add_event(std::vector<Event>& events, std::string_view reason, std::string message) {
+  if (!reason.empty()) events.push_back({is_warning(reason), std::string(reason), std::move(message)});
+}
+
 void add_model_events(const Plan& plan, const json& previous, std::vector<Event>& events) {
   for (const auto& model : plan.models) {
-    if (previous_state(previous, model.entry.name) == to_string(model.state)) continue;
-    const std::string about = "Model " + model.entry.name + ": " + model.reason + ": " + model.message;
-    if (model.state == ModelState::available) events.push_back({false, "ModelAvailable", about});
-    if (model.state == ModelState::downloading) events.push_back({false, "ModelDownloading", about});
-    if (model.state == ModelState::failed) events.push_back({true, "ModelFailed", about});
+    if (previous_state(previous, model.entry.name) != to_string(model.state))
+      add_event(events, event_of(model.state),
+                "Model " + model.entry.name + ": " + model.reason + ": " + model.message);
   }
 }
 
-/// Events of the service: the reason of what degrades it, and that it is ready, no longer ready or suspended.
-void add_condition_events(const json& previous, const json& status, const std::vector<Condition>& now,
-                          std::vector<Event>& events) {
+/// Whether an Event is due to a condition's turn, and which. A degrading reason is its own Event; ModelFailed has said
+/// what ModelsFailed would.
+std::string event_of(const Condition& now, bool was, const std::string& reason_before) {
+  if (now.type == "Degraded" && now.status && (!was || reason_before != now.reason))
+    return now.reason == "ModelsFailed" ? "" : now.reason;
+  if (now.type == "Ready" && now.status != was) return now.status ? "Ready" : "NotReady";
+  return now.type == "Suspended" && now.status && !was ? "Suspended" : "";
+}
+
+void add_condition_events(const json& previous, const std::vector<Condition>& now, std::vector<Event>& events) {
   for (const auto& condition : now) {
     const auto [before, reason_before] = state_of_condition(previous, condition.type);
-    const bool was = before == "True";
-    if (condition.type == "Degraded" && condition.status && (!was || reason_before != condition.reason) &&
-        condition.reason != "ModelsFailed")
-      events.push_back({true, condition.reason, condition.message});
-    if (condition.type == "Ready" && condition.status && !was) events.push_back({false, "Ready", condition.message});
-    if (condition.type == "Ready" && !condition.status && was)
-      events.push_back({false, "NotReady", condition.reason + ": " + condition.message});
-    if (condition.type == "Suspended" && condition.status && !was)
-      events.push_back({false, "Suspended", condition.message});
+    const auto reason = event_of(condition, before == "True", reason_before);
+    add_event(events, reason, reason == "NotReady" ? condition.reason + ": " + condition.message : condition.message);
   }
-  (void)status;
 }
 
 bool withdraws(const json& previous, const std::vector<std::string>& advertised) {
@@ -306,7 +318,7 @@ void decide_status(const Plan& plan, const Diagnosis& diagnosis, base::WallTime 
   decision.status = status_body("InferenceService", plan.observed.service.meta, status);
   decision.status_first = withdraws(previous, diagnosis.advertised);
   add_model_events(plan, previous, decision.events);
-  add_condition_events(previous, status, all_conditions(plan, diagnosis), decision.events);
+  add_condition_events(previous, all_conditions(plan, diagnosis), decision.events);
 }
 
 void decide_invalid_status(const Observed& observed, base::WallTime now, Decision& decision) {
@@ -336,7 +348,7 @@ void decide_invalid_status(const Observed& observed, base::WallTime now, Decisio
   if (says_already(previous, status, kFields, condition_types())) return;
   status["lastUpdated"] = base::format_rfc3339(now);
   decision.status = status_body("InferenceService", observed.service.meta, status);
-  add_condition_events(previous, status, list, decision.events);
+  add_condition_events(previous, list, decision.events);
 }
 
 }  // namespace reconciler

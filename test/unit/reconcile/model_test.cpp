@@ -1,0 +1,153 @@
+#include <nlohmann/json.hpp>
+
+#include "test/catch.hpp"
+#include "test/unit/reconcile/golden.hpp"
+#include "test/unit/reconcile/scene.hpp"
+
+using namespace reconciler;
+using nlohmann::json;
+
+namespace {
+
+/// What is observed of a Model in a scene whose only service names it.
+ObservedModel model_in(const Scene& scene, const std::string& name) {
+  ObservedModel observed;
+  observed.model = scene.observed.models.at(name);
+  observed.jobs = scene.observed.jobs;
+  observed.fetch_pods = scene.observed.fetch_pods;
+  observed.services = {scene.observed.service};
+  observed.claims = scene.observed.claims;
+  observed.progress = scene.observed.progress;
+  return observed;
+}
+
+Scene scene_of(const std::string& model) {
+  return Scene(R"({"runtime": "llamacpp-router", "models": [{"name": ")" + model + R"("}]})");
+}
+
+Decision decide(const Scene& scene, const std::string& model = "a") {
+  return reconcile_model(scene.settings, model_in(scene, model), scene.now);
+}
+
+std::string phase_of(const Decision& decision) {
+  REQUIRE(decision.status);
+  return json::parse(*decision.status)["status"]["phase"];
+}
+
+}  // namespace
+
+TEST_CASE("a Model tells the story of its files") {
+  Scene pending = scene_of("a");
+  pending.add_model("a");
+  CHECK(phase_of(decide(pending)) == "Pending");
+
+  Scene downloading = scene_of("a");
+  downloading.add_job("a");
+  downloading.add_fetch_pod("a", R"({"phase":"Running","podIP":"10.0.0.9"})");
+  CHECK(phase_of(decide(downloading)) == "Downloading");
+
+  Scene failed = scene_of("a");
+  failed.fail_job("a", "Unauthorized", "401 at models.example: correct spec.sourceSecretRef");
+  CHECK(phase_of(decide(failed)) == "Failed");
+  check_golden("model/failed.json", pretty(*decide(failed).status));
+
+  Scene ready = scene_of("a");
+  ready.add_fetched("a");
+  CHECK(phase_of(decide(ready)) == "Ready");
+  check_golden("model/ready.json", pretty(*decide(ready).status));
+
+  Scene invalid = scene_of("a");
+  invalid.add_model("a");
+  invalid.observed.models["a"].mistakes = "spec.source: Required value";
+  CHECK(phase_of(decide(invalid)) == "Failed");
+}
+
+TEST_CASE("a Model that no service names is pending, and says why") {
+  Scene scene = scene_of("a");
+  scene.add_model("a");
+  auto observed = model_in(scene, "a");
+  observed.services.clear();
+  const auto decision = reconcile_model(scene.settings, observed, scene.now);
+  CHECK_THAT(*decision.status, ContainsSubstring("no service names this Model"));
+}
+
+TEST_CASE("beside another operator a Model's status is not ours") {
+  Scene scene = scene_of("a");
+  scene.add_fetched("a");
+  scene.settings.runtimes = {"llamacpp-router"};
+  CHECK_FALSE(decide(scene).status);
+}
+
+TEST_CASE("a written Model status is not written again") {
+  Scene scene = scene_of("a");
+  scene.add_fetched("a");
+  const auto body = parsed(*decide(scene).status);
+  scene.observed.models["a"].status = base::to_text(*base::find(body, "status"));
+  scene.now += std::chrono::hours{1};
+  CHECK_FALSE(decide(scene).status);
+}
+
+TEST_CASE("the last word of model-fetch is copied to the Job") {
+  Scene scene = scene_of("a");
+  scene.add_fetched("a");
+  scene.observed.jobs.back().fetched.clear();
+  scene.add_fetch_pod("a", R"({"phase":"Succeeded","containerStatuses":[{"name":"model-fetch","state":{"terminated":
+    {"exitCode":0,"message":)" +
+                               base::quote_json(fetch_result("a")) + "}}}]}");
+  const auto decision = decide(scene);
+  REQUIRE(decision.annotations.size() == 1);
+  CHECK(decision.annotations[0].kind == Kind::job);
+  CHECK(decision.annotations[0].value == fetch_result("a"));
+  CHECK(decision.deletions.empty());
+}
+
+TEST_CASE("a complete Job that left nothing runs again") {
+  Scene scene = scene_of("a");
+  scene.add_fetched("a");
+  scene.observed.jobs.back().fetched.clear();
+  CHECK(decide(scene).deletions.size() == 1);
+}
+
+TEST_CASE("a failed Job is tried again after ten minutes") {
+  Scene scene = scene_of("a");
+  scene.fail_job("a", "NotFound", "404");
+  CHECK(decide(scene).deletions.empty());
+  CHECK(decide(scene).requeue_after == std::chrono::minutes{10});
+  scene.now += std::chrono::minutes{10};
+  REQUIRE(decide(scene).deletions.size() == 1);
+  CHECK(decide(scene).deletions[0].name == scene.job_of("a"));
+}
+
+TEST_CASE("a Job whose files are served stays until those that replace it are there") {
+  Scene scene = scene_of("a");
+  scene.add_fetched("a");
+  const auto old = scene.observed.jobs.back().meta.name;
+  scene.add_model("a", R"({"source": "https://models.example/newer.gguf"})");
+  CHECK(decide(scene).deletions.empty());
+  scene.add_job("a");
+  CHECK(decide(scene).deletions.empty());
+  scene.observed.jobs.back().complete = true;
+  scene.observed.jobs.back().fetched = fetch_result("newer");
+  REQUIRE(decide(scene).deletions.size() == 1);
+  CHECK(decide(scene).deletions[0].name == old);
+}
+
+TEST_CASE("Jobs that nobody wants go: their claim is another, or no service names the Model") {
+  Scene scene = scene_of("a");
+  scene.add_fetched("a");
+  auto observed = model_in(scene, "a");
+  observed.services.clear();
+  CHECK(reconcile_model(scene.settings, observed, scene.now).deletions.size() == 1);
+
+  observed = model_in(scene, "a");
+  observed.claims.at("llmkube-model-cache").meta.uid = "uid-of-the-claim-made-anew";
+  CHECK(reconcile_model(scene.settings, observed, scene.now).deletions.size() == 1);
+}
+
+TEST_CASE("while a claim is not known, no Job goes") {
+  Scene scene = scene_of("a");
+  scene.add_fetched("a");
+  auto observed = model_in(scene, "a");
+  observed.claims.clear();
+  CHECK(reconcile_model(scene.settings, observed, scene.now).deletions.empty());
+}

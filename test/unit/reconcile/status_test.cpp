@@ -1,0 +1,465 @@
+#include <nlohmann/json.hpp>
+
+#include "test/catch.hpp"
+#include "test/unit/reconcile/golden.hpp"
+#include "test/unit/reconcile/scene.hpp"
+
+using namespace reconciler;
+using nlohmann::json;
+
+namespace {
+
+json status_of(const Decision& decision) {
+  REQUIRE(decision.status);
+  return json::parse(*decision.status).at("status");
+}
+
+json condition_of(const json& status, std::string_view type) {
+  for (const auto& condition : status.at("conditions")) {
+    if (condition.at("type") == type) return condition;
+  }
+  return {};
+}
+
+std::vector<std::string> reasons_of(const std::vector<Event>& events) {
+  std::vector<std::string> reasons;
+  for (const auto& event : events) reasons.push_back(event.reason);
+  return reasons;
+}
+
+/// Status and events of one situation, as people review them.
+void check_status(const std::string& scenario, const Scene& scene) {
+  const auto decision = scene.decide();
+  json events = json::array();
+  for (const auto& event : decision.events)
+    events.push_back((event.warning ? "Warning " : "Normal ") + event.reason + ": " + event.message);
+  check_golden("status/" + scenario + ".json",
+               pretty(json({{"status", status_of(decision)}, {"events", events}}).dump()));
+}
+
+constexpr std::string_view kPendingPod = R"({"phase":"Pending","conditions":[
+  {"type":"PodScheduled","status":"False","reason":"Unschedulable","message":")";
+
+std::string unschedulable(std::string_view message) {
+  return std::string(kPendingPod) + std::string(message) + "\"}]}";
+}
+
+std::string waiting(std::string_view container, std::string_view reason, std::string_view message) {
+  return R"({"phase":"Pending","podIP":"10.0.0.8","containerStatuses":[{"name":")" + std::string(container) +
+         R"(","ready":false,"restartCount":2,"state":{"waiting":{"reason":")" + std::string(reason) +
+         R"(","message":")" + std::string(message) +
+         R"("}},"lastState":{"terminated":{"exitCode":1,"reason":"Error","message":"line one\nerror: out of memory\n"}}}]})";
+}
+
+/// Fetched and applied, with a Pod in the given state instead of a ready one.
+Scene with_pod(std::string_view status) {
+  Scene scene = serving();
+  scene.observed.agents.clear();
+  scene.observed.pods.clear();
+  scene.observed.deployment->ready = 0;
+  scene.add_pod("edge-multi-model-0", status);
+  return scene;
+}
+
+struct Row {
+  const char* scenario;
+  Scene (*scene)();
+  const char* phase;
+  const char* ready_reason;
+  bool degraded;
+};
+
+const Row kRows[] = {
+    {"nothing-yet", [] { return Scene(kExample); }, "Pending", "ModelsMissing", false},
+    {"model-missing",
+     [] {
+       Scene scene = serving();
+       scene.observed.models.erase("qwen3-7b-coder");
+       return scene;
+     },
+     "Progressing", "ModelsMissing", false},
+    {"ready", serving, "Ready", "Ready", false},
+    {"downloading",
+     [] {
+       Scene scene(kExample);
+       for (const auto* model : {"phi4-mini", "qwen3-7b-coder", "gemma3-4b-summarizer"}) {
+         scene.add_job(model);
+         scene.add_fetch_pod(model, R"({"phase":"Running","podIP":"10.0.0.9"})");
+       }
+       scene.observed.progress[scene.job_of("phi4-mini") + "-x1"] = {1'000'000, 2'400'000'000};
+       return scene;
+     },
+     "Pending", "ModelsPending", false},
+    {"one-model-failed",
+     [] {
+       Scene scene(kExample);
+       scene.fail_job("phi4-mini", "DigestMismatch", "the file's SHA-256 is aa, spec.sha256 says bb");
+       scene.add_fetched("qwen3-7b-coder");
+       scene.add_fetched("gemma3-4b-summarizer");
+       scene.roll_out(1);
+       scene.add_ready_pod("edge-multi-model-0");
+       return scene;
+     },
+     "Progressing", "ModelsFailed", true},
+    {"all-models-failed",
+     [] {
+       Scene scene(kExample);
+       for (const auto* model : {"phi4-mini", "qwen3-7b-coder", "gemma3-4b-summarizer"})
+         scene.fail_job(model, "NotFound", "404 at models.example: correct spec.source");
+       return scene;
+     },
+     "Failed", "ModelsFailed", true},
+    {"fetch-retrying",
+     [] {
+       Scene scene(kExample);
+       scene.add_job("phi4-mini");
+       scene.add_fetch_pod("phi4-mini",
+                           R"({"phase":"Failed","containerStatuses":[{"name":"model-fetch","state":{"terminated":
+         {"exitCode":1,"message":"{\"reason\":\"Stalled\",\"message\":\"no byte for 60 s\"}"}}}]})");
+       return scene;
+     },
+     "Pending", "ModelsMissing", false},
+    {"load-failed",
+     [] {
+       Scene scene = serving();
+       scene.observed.agents.front().models.front().state = "failed";
+       scene.observed.agents.front().models.front().failure = "exit code 1: unknown architecture";
+       return scene;
+     },
+     "Progressing", "ModelsFailed", true},
+    {"model-invalid",
+     [] {
+       Scene scene = serving();
+       scene.observed.models["phi4-mini"].mistakes = "spec.source: Required value: give a URL";
+       return scene;
+     },
+     "Progressing", "ModelsFailed", true},
+    {"claim-pending",
+     [] {
+       Scene scene(kExample);
+       scene.add_claim("llmkube-model-cache", "Pending", "");
+       for (const auto* model : {"phi4-mini", "qwen3-7b-coder", "gemma3-4b-summarizer"}) {
+         scene.add_job(model);
+         scene.add_fetch_pod(model, unschedulable("pod has unbound immediate PersistentVolumeClaims"));
+       }
+       return scene;
+     },
+     "Pending", "ClaimPending", false},
+    {"claim-not-found",
+     [] {
+       Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}], "modelCache": {"claimName": "mine"}})");
+       scene.add_model("a");
+       return scene;
+     },
+     "Failed", "ClaimNotFound", true},
+    {"fetch-refused",
+     [] {
+       Scene scene(kExample);
+       for (const auto* model : {"phi4-mini", "qwen3-7b-coder", "gemma3-4b-summarizer"}) scene.add_model(model);
+       scene.add_claim("llmkube-model-cache");
+       scene.observed.problems.push_back({"Job", scene.job_of("phi4-mini"), "Forbidden", "exceeded quota: jobs", ""});
+       return scene;
+     },
+     "Pending", "ModelsPending", false},
+    {"gpu-missing", [] { return with_pod(unschedulable("0/1 nodes are available: 1 Insufficient nvidia.com/gpu.")); },
+     "WaitingForGPU", "InsufficientGPU", false},
+    {"unschedulable", [] { return with_pod(unschedulable("0/1 nodes are available: 1 Insufficient memory.")); },
+     "Creating", "Unschedulable", false},
+    {"cache-on-another-node",
+     [] { return with_pod(unschedulable("0/2 nodes are available: 1 node(s) had volume node affinity conflict.")); },
+     "Creating", "UnbindableModelCache", true},
+    {"image-pull", [] { return with_pod(waiting("llama-server", "ImagePullBackOff", "Back-off pulling image")); },
+     "Creating", "ImagePullFailed", true},
+    {"crash-loop", [] { return with_pod(waiting("llama-server", "CrashLoopBackOff", "back-off 10s")); }, "Creating",
+     "CrashLoop", true},
+    {"secret-missing",
+     [] {
+       return with_pod(R"({"phase":"Pending","containerStatuses":[{"name":"llama-server","state":{"waiting":
+         {"reason":"CreateContainerConfigError","message":"secret \"key\" not found"}}}]})");
+     },
+     "Creating", "ContainerNotStarting", true},
+    {"pods-refused",
+     [] {
+       Scene scene = serving();
+       scene.observed.pods.clear();
+       scene.observed.agents.clear();
+       scene.observed.deployment->ready = scene.observed.deployment->replicas = scene.observed.deployment->updated = 0;
+       scene.observed.deployment->failure =
+           ContainerState{"FailedCreate", "pods is forbidden: exceeded quota: gpus", 0};
+       return scene;
+     },
+     "Creating", "PodsRefused", true},
+    {"claim-in-use",
+     [] {
+       Scene scene = serving();
+       scene.observed.deployment->wanted = scene.observed.deployment->replicas = scene.observed.deployment->updated = 2;
+       scene.add_pod("edge-multi-model-1", R"({"phase":"Pending"})");
+       scene.observed.pods.back().node = "node-b";
+       return scene;
+     },
+     "Progressing", "ClaimInUse", true},
+    {"child-refused",
+     [] {
+       Scene scene(kExample);
+       for (const auto* model : {"phi4-mini", "qwen3-7b-coder", "gemma3-4b-summarizer"}) scene.add_fetched(model);
+       scene.observed.problems.push_back(
+           {"Deployment", "edge-multi-model", "Forbidden", "denied by policy no-gpu", ""});
+       return scene;
+     },
+     "Failed", "ChildRefused", true},
+    {"conflict",
+     [] {
+       Scene scene = serving();
+       scene.observed.problems.push_back({"Service", "edge-multi-model", "Conflict", ".spec.type", "kubectl-edit"});
+       return scene;
+     },
+     "Ready", "Ready", true},
+    {"no-image",
+     [] {
+       Scene scene(kExample);
+       scene.settings.runtime_images.clear();
+       for (const auto* model : {"phi4-mini", "qwen3-7b-coder", "gemma3-4b-summarizer"}) scene.add_fetched(model);
+       return scene;
+     },
+     "Failed", "NoRuntimeImage", true},
+    {"suspended",
+     [] {
+       Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}], "suspend": true})");
+       scene.add_fetched("a");
+       scene.roll_out(0);
+       return scene;
+     },
+     "Suspended", "Suspended", false},
+    {"scaled-to-zero",
+     [] {
+       Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}], "replicas": 0})");
+       scene.add_fetched("a");
+       scene.roll_out(0);
+       return scene;
+     },
+     "Stopped", "ScaledToZero", false},
+    {"starting",
+     [] {
+       return with_pod(R"({"phase":"Running","podIP":"10.0.0.7","containerStatuses":[
+         {"name":"llama-server","ready":false,"state":{"running":{}}}]})");
+     },
+     "Creating", "PodsNotReady", false},
+    {"template-changed",
+     [] {
+       Scene scene = serving();
+       scene.observed.deployment->template_hash = "before";
+       return scene;
+     },
+     "Progressing", "RollingOut", false},
+    {"preset-changed",
+     [] {
+       Scene scene = serving();
+       scene.observed.agents.front().preset_hash = "before";
+       return scene;
+     },
+     "Progressing", "PresetPending", false},
+    {"reload-failed",
+     [] {
+       Scene scene = serving();
+       scene.observed.agents.front().preset_hash = "before";
+       scene.observed.agents.front().reload_error = "500: option 'x' not recognized";
+       return scene;
+     },
+     "Progressing", "ReloadFailed", true},
+    {"not-listed",
+     [] {
+       Scene scene = serving();
+       scene.observed.agents.front().models.pop_back();
+       return scene;
+     },
+     "Progressing", "ModelsNotListed", false},
+    {"agent-unreachable",
+     [] {
+       Scene scene = serving();
+       scene.observed.agents.front() = {};
+       scene.observed.agents.front().pod = "edge-multi-model-0";
+       scene.observed.agents.front().error = "connection refused";
+       return scene;
+     },
+     "Ready", "Ready", false},
+    {"single-ready",
+     [] {
+       Scene scene(R"({"modelRef": "phi4-mini"})");
+       scene.add_fetched("phi4-mini");
+       scene.roll_out(1);
+       scene.add_ready_pod("single-0");
+       return scene;
+     },
+     "Ready", "Ready", false},
+    {"draft-missing",
+     [] {
+       Scene scene(R"({"modelRef": "phi4-mini", "speculativeDecoding": {"type": "draft", "draftModelRef": "tiny"}})");
+       scene.add_fetched("phi4-mini");
+       scene.roll_out(1);
+       scene.add_ready_pod("single-0");
+       return scene;
+     },
+     "Progressing", "ModelsMissing", false},
+    {"invalid",
+     [] {
+       Scene scene = serving();
+       scene.write_status();
+       scene.observed.service.mistakes = "spec.router: Forbidden: only router runtimes have it";
+       return scene;
+     },
+     "Failed", "Invalid", true},
+};
+
+}  // namespace
+
+TEST_CASE("status over the table of situations") {
+  for (const auto& row : kRows) {
+    INFO(row.scenario);
+    const Scene scene = row.scene();
+    const auto status = status_of(scene.decide());
+    CHECK(status.at("phase") == row.phase);
+    CHECK(condition_of(status, "Ready").at("reason") == row.ready_reason);
+    CHECK(condition_of(status, "Degraded").at("status") == (row.degraded ? "True" : "False"));
+    check_status(row.scenario, scene);
+  }
+}
+
+TEST_CASE("phase Ready equals condition Ready, and never with nothing to pick") {
+  for (const auto& row : kRows) {
+    INFO(row.scenario);
+    const auto status = status_of(row.scene().decide());
+    const bool ready = condition_of(status, "Ready").at("status") == "True";
+    CHECK((status.at("phase") == "Ready") == ready);
+    if (ready) CHECK_FALSE(status.at("advertisedModels").empty());
+    for (const auto& condition : status.at("conditions")) CHECK(condition.at("observedGeneration") == 3);
+    CHECK(status.at("observedGeneration") == 3);
+  }
+}
+
+TEST_CASE("a status that is written is not written again, in no situation") {
+  for (const auto& row : kRows) {
+    INFO(row.scenario);
+    Scene scene = row.scene();
+    scene.write_status();
+    scene.now += std::chrono::hours{1};
+    const auto again = scene.decide();
+    CHECK_FALSE(again.status);
+    CHECK(again.events.empty());
+  }
+}
+
+/// kstatus' rules for a custom resource (github.com/kubernetes-sigs/cli-utils, pkg/kstatus/status/generic.go).
+TEST_CASE("kstatus says Current when Ready, and InProgress when not") {
+  for (const auto& row : kRows) {
+    INFO(row.scenario);
+    const auto status = status_of(row.scene().decide());
+    CHECK(status.at("observedGeneration") == 3);  // else InProgress for ever
+    CHECK(condition_of(status, "Reconciling").is_null());
+    CHECK(condition_of(status, "Stalled").is_null());
+    CHECK_FALSE(condition_of(status, "Ready").is_null());
+  }
+}
+
+TEST_CASE("lastTransitionTime moves only on transitions") {
+  Scene scene = serving();
+  scene.write_status();
+  const auto first = json::parse(scene.observed.service.status);
+  scene.now += std::chrono::minutes{5};
+  scene.observed.agents.front().models.pop_back();
+  scene.write_status();
+  const auto second = json::parse(scene.observed.service.status);
+  CHECK(condition_of(second, "Ready")["lastTransitionTime"] != condition_of(first, "Ready")["lastTransitionTime"]);
+  CHECK(condition_of(second, "Available")["lastTransitionTime"] ==
+        condition_of(first, "Available")["lastTransitionTime"]);
+}
+
+TEST_CASE("samples alone are written every 10 seconds at most") {
+  Scene scene = serving();
+  scene.write_status();
+  scene.observed.agents.front().models[0].state = "unloaded";
+  scene.observed.agents.front().models[1].state = "loaded";
+  scene.now += std::chrono::seconds{4};
+  CHECK_FALSE(scene.decide().status);
+  CHECK(scene.decide().requeue_after == std::chrono::milliseconds{6000});
+  scene.now += std::chrono::seconds{6};
+  const auto status = status_of(scene.decide());
+  CHECK(status["models"][0]["loaded"] == false);
+  CHECK(status["models"][1]["loaded"] == true);
+}
+
+TEST_CASE("another change takes the samples along at once") {
+  Scene scene = serving();
+  scene.write_status();
+  scene.observed.agents.front().models[0].state = "unloaded";
+  scene.observed.agents.front().models.pop_back();
+  CHECK(status_of(scene.decide())["models"][0]["loaded"] == false);
+}
+
+TEST_CASE("a name is withdrawn from the status before the preset loses it") {
+  Scene scene = serving();
+  scene.write_status();
+  Scene smaller(R"({"runtime": "llamacpp-router", "models": [{"name": "phi4-mini"}, {"name": "qwen3-7b-coder"}],
+                    "resources": {"requests": {"nvidia.com/gpu": 1}}})");
+  smaller.observed.service.status = scene.observed.service.status;
+  scene.observed.service = smaller.observed.service;
+  const auto decision = scene.decide();
+  CHECK(decision.status_first);
+  CHECK(status_of(decision)["advertisedModels"] == json({"phi4-mini", "qwen3-7b-coder"}));
+  CHECK_FALSE(serving().decide().status_first);
+}
+
+TEST_CASE("with several replicas a model is advertised when all ready Pods list it") {
+  Scene scene = serving();
+  scene.add_ready_pod("edge-multi-model-1");
+  CHECK(status_of(scene.decide())["advertisedModels"].size() == 3);
+  scene.observed.agents.back().models.erase(scene.observed.agents.back().models.begin());
+  CHECK(status_of(scene.decide())["advertisedModels"] == json({"qwen3-7b-coder", "gemma3-4b-summarizer"}));
+  scene.observed.pods.back().ready = false;
+  CHECK(status_of(scene.decide())["advertisedModels"].size() == 3);
+}
+
+TEST_CASE("what others wrote into the status is no reason to write") {
+  Scene scene = serving();
+  scene.write_status();
+  auto status = json::parse(scene.observed.service.status);
+  status["conditions"].push_back({{"type", "SLOReady"}, {"status", "True"}, {"reason", "SLOCreated"}});
+  status["queuePosition"] = 2;
+  scene.observed.service.status = status.dump();
+  CHECK_FALSE(scene.decide().status);
+  status["phase"] = "Failed";
+  scene.observed.service.status = status.dump();
+  CHECK(status_of(scene.decide())["phase"] == "Ready");
+}
+
+TEST_CASE("events tell the story once, in order") {
+  Scene scene(kExample);
+  scene.add_job("phi4-mini");
+  scene.add_fetch_pod("phi4-mini", R"({"phase":"Running","podIP":"10.0.0.9"})");
+  CHECK(reasons_of(scene.decide().events) == std::vector<std::string>{"ModelDownloading"});
+  scene.write_status();
+  scene.observed.jobs.clear();
+  scene.observed.fetch_pods.clear();
+  scene.add_fetched("phi4-mini");
+  CHECK(reasons_of(scene.decide().events) == std::vector<std::string>{"ModelAvailable"});
+  scene.write_status();
+  CHECK(scene.decide().events.empty());
+  scene.fail_job("qwen3-7b-coder", "NotGguf", "not a GGUF file");
+  CHECK(reasons_of(scene.decide().events) == std::vector<std::string>{"ModelFailed"});
+  scene.write_status();
+  scene.observed.problems.push_back({"Service", "edge-multi-model", "Conflict", ".spec.type", "helm"});
+  CHECK(reasons_of(scene.decide().events) == std::vector<std::string>{"Conflict"});
+}
+
+TEST_CASE("a condition's message is cut at the schema's bound") {
+  Scene scene = serving();
+  scene.observed.service.mistakes = std::string(100'000, 'x');
+  CHECK(condition_of(status_of(scene.decide()), "Ready")["message"].get<std::string>().size() <= 32'768);
+}
+
+TEST_CASE("agents are asked as soon as they run, fetch Pods while they fetch") {
+  Scene scene = serving();
+  CHECK(scene.decide().sample_agents == std::vector<std::string>{"edge-multi-model-0"});
+  CHECK(scene.decide().sample_every == std::chrono::seconds{10});
+  scene.observed.agents.front().models.pop_back();
+  CHECK(scene.decide().sample_every == std::chrono::seconds{2});
+}
