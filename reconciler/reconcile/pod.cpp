@@ -54,7 +54,7 @@ std::string source_volume(std::string_view claim) { return "model-source-" + sho
 
 json model_mounts(const Plan& plan) {
   json mounts = json::array();
-  if (plan.cache.kind != Cache::Kind::none) mounts.push_back(mount("model-cache", kModelsPath, true));
+  if (plan.cache.kind != CachePlan::Kind::none) mounts.push_back(mount("model-cache", kModelsPath, true));
   for (const auto& claim : plan.source_claims)
     mounts.push_back(mount(source_volume(claim), std::string(kSourcePath) + "/" + claim, true));
   return mounts;
@@ -64,9 +64,9 @@ json volumes(const Plan& plan) {
   json list = json::array();
   list.push_back({{"name", "cache"}, {"emptyDir", json::object()}});
   if (plan.router) list.push_back({{"name", "preset"}, {"configMap", {{"name", config_map_name(plan.name())}}}});
-  if (plan.cache.kind == Cache::Kind::claim) {
+  if (plan.cache.kind == CachePlan::Kind::claim) {
     list.push_back({{"name", "model-cache"}, {"persistentVolumeClaim", {{"claimName", plan.cache.claim}}}});
-  } else if (plan.cache.kind == Cache::Kind::ephemeral) {
+  } else if (plan.cache.kind == CachePlan::Kind::ephemeral) {
     json empty = json::object();
     if (const auto& limit = plan.spec().resources.ephemeral_storage; !limit.empty()) empty["sizeLimit"] = limit;
     list.push_back({{"name", "model-cache"}, {"emptyDir", std::move(empty)}});
@@ -87,7 +87,7 @@ json environment(const Plan& plan) {
     theirs = theirs || variable.value("name", "") == kCacheVariable;
     env.push_back(std::move(variable));
   }
-  if (!theirs) env.insert(env.begin(), {{"name", kCacheVariable}, {"value", "/cache"}});
+  if (!theirs) env.insert(env.begin(), json{{"name", kCacheVariable}, {"value", "/cache"}});
   return env;
 }
 
@@ -190,7 +190,7 @@ json agent_container(const Plan& plan) {
 
 json init_containers(const Plan& plan) {
   json list = json::array();
-  if (plan.cache.kind == Cache::Kind::ephemeral) {
+  if (plan.cache.kind == CachePlan::Kind::ephemeral) {
     for (std::size_t i = 0; i < plan.models.size(); ++i) {
       const auto& model = plan.models[i];
       if (model.object != nullptr && model.object->mistakes.empty() && !model.on_own_claim)
@@ -224,7 +224,7 @@ json pod_spec(const Plan& plan) {
                {"containers", {server_container(plan)}},
                {"volumes", volumes(plan)}};
   if (auto init = init_containers(plan); !init.empty()) spec["initContainers"] = std::move(init);
-  if (plan.cache.kind == Cache::Kind::ephemeral) add_fetch_volumes(plan, spec["volumes"]);
+  if (plan.cache.kind == CachePlan::Kind::ephemeral) add_fetch_volumes(plan, spec["volumes"]);
   spec["securityContext"] = restricted_pod(plan.settings);
   if (auto users = passed_on(plan.spec().pod_security_context); users.is_object())
     spec["securityContext"].update(users);
