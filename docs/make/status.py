@@ -43,7 +43,14 @@ def model_reasons():
         f"| `{name}` | {state.capitalize()} | {joined(meaning)} |" for name, state, meaning in found]
 
 
-TABLES = {"conditions": conditions, "service reasons": service_reasons, "model reasons": model_reasons}
+def events():
+    found = rows("service_reasons.cpp", r'EventInfo\{\s*"(\w+)",\s*(true|false),\s*' + TEXT + r"\}")
+    return ["| event | type | when |", "| --- | --- | --- |"] + [
+        f"| `{name}` | {'Warning' if warning == 'true' else 'Normal'} | {joined(meaning)} |" for name, warning, meaning in found]
+
+
+TABLES = {"conditions": conditions, "service reasons": service_reasons, "events": events,
+          "model reasons": model_reasons}
 
 
 def page():
