@@ -10,7 +10,7 @@ namespace reconciler {
 std::optional<DesiredObject> render_claim(const Plan& plan) {
   const auto& cache = plan.cache;
   const auto& settings = plan.settings;
-  if (cache.kind != Cache::Kind::claim || cache.foreign || cache.observed != nullptr) return std::nullopt;
+  if (cache.kind != CachePlan::Kind::claim || cache.foreign || cache.observed != nullptr) return std::nullopt;
   nlohmann::json claim = child(Kind::claim, plan, cache.claim);
   auto& metadata = claim["metadata"];
   if (!cache.owned) metadata.erase("ownerReferences");

@@ -28,7 +28,7 @@ bool names_host(const std::vector<std::string>& args) {
 
 /// In an ephemeral cache the arguments come before the file: model-fetch finds an empty volume and uses this name.
 std::string model_path(const Plan& plan, const ServedModel& model) {
-  if (plan.cache.kind != Cache::Kind::ephemeral || model.on_own_claim || model.object == nullptr)
+  if (plan.cache.kind != CachePlan::Kind::ephemeral || model.on_own_claim || model.object == nullptr)
     return model.artifact ? model.artifact->path : std::string{};
   const auto& spec = model.model().spec;
   const std::string file = spec.files.empty() ? api::file_of_model(model.entry.name) : spec.files.front();

@@ -61,7 +61,7 @@ std::string hash(const json& value) {
 /// It starts as soon as there is one model to serve; the others join by a new preset.
 bool is_wanted(const Plan& plan) {
   if (plan.image.empty()) return false;
-  if (plan.cache.kind == Cache::Kind::ephemeral) return plan.router || plan.models.front().object != nullptr;
+  if (plan.cache.kind == CachePlan::Kind::ephemeral) return plan.router || plan.models.front().object != nullptr;
   if (!plan.router) return plan.models.front().artifact.has_value();
   if (plan.observed.deployment.has_value()) return true;
   return std::ranges::any_of(plan.models, [](const auto& model) { return model.artifact.has_value(); });

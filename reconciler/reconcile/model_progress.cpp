@@ -145,7 +145,7 @@ Verdict judge_ephemeral(const Plan& plan, ServedModel& model, std::size_t index)
 
 Verdict judge(const Plan& plan, ServedModel& model, std::size_t index) {
   for (const auto& check : kChecks) {
-    if (check == check_claim_exists && plan.cache.kind == Cache::Kind::ephemeral && !model.on_own_claim)
+    if (check == check_claim_exists && plan.cache.kind == CachePlan::Kind::ephemeral && !model.on_own_claim)
       return judge_ephemeral(plan, model, index);
     if (const auto verdict = check(plan, model)) return *verdict;
   }

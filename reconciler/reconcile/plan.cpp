@@ -55,7 +55,7 @@ ServedModel serve(const Plan& plan, api::ModelEntry entry) {
   if (model.object == nullptr) return model;
   model.claim = source_claim(model.model().spec.source);
   model.on_own_claim = !model.claim.empty();
-  if (!model.on_own_claim && plan.cache.kind == Cache::Kind::claim) model.claim = plan.cache.claim;
+  if (!model.on_own_claim && plan.cache.kind == CachePlan::Kind::claim) model.claim = plan.cache.claim;
   model.claim_view = find_in(plan.observed.claims, model.claim);
   if (model.claim_view == nullptr) return model;
   model.job_name = fetch_job_name(model.model(), model.claim_view->meta.uid);
@@ -93,11 +93,11 @@ std::string source_claim(std::string_view source) {
   return std::string(source.substr(0, source.find('/')));
 }
 
-Cache choose_cache(const Settings& settings, const api::InferenceService& service) {
+CachePlan choose_cache(const Settings& settings, const api::InferenceService& service) {
   const auto& wanted = service.spec.model_cache;
-  Cache cache;
+  CachePlan cache;
   if (wanted.persistence == "Ephemeral") {
-    cache.kind = Cache::Kind::ephemeral;
+    cache.kind = CachePlan::Kind::ephemeral;
   } else if (!wanted.claim_name.empty()) {
     cache.claim = wanted.claim_name;
     cache.foreign = true;
@@ -135,7 +135,7 @@ Plan make_plan(const Settings& settings, const Observed& observed) {
   plan.accelerator = choose_accelerator(plan.gpu, existing);
   plan.image = choose_image(settings, spec, plan.accelerator);
   plan.cache = choose_cache(settings, service);
-  if (needs_no_cache(observed, existing)) plan.cache = {.kind = Cache::Kind::none};
+  if (needs_no_cache(observed, existing)) plan.cache = {.kind = CachePlan::Kind::none};
   plan.cache.observed = find_in(observed.claims, plan.cache.claim);
   plan.source_claims = source_claims_of(existing);
   plan.replicas = spec.suspend ? 0 : spec.replicas;

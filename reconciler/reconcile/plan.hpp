@@ -16,7 +16,7 @@
 namespace reconciler {
 
 /// Where the files of a service's Models lie.
-struct Cache {
+struct CachePlan {
   enum class Kind {
     none,       ///< all its Models lie on claims of their own (pvc://)
     claim,      ///< a claim, mounted at /models
@@ -70,7 +70,7 @@ struct Plan {
   std::string accelerator{};
   /// Image of llama-server; empty when none is known for the accelerator.
   std::string image{};
-  Cache cache{};
+  CachePlan cache{};
   /// Claims of the user that pvc:// Models name, sorted, each once.
   std::vector<std::string> source_claims{};
   /// In spec order; one when it is not a router.
@@ -95,7 +95,7 @@ struct Plan {
 [[nodiscard]] std::string source_claim(std::string_view source);
 
 /// Where the service's files lie, as spec and settings say, without what is observed.
-[[nodiscard]] Cache choose_cache(const Settings& settings, const api::InferenceService& service);
+[[nodiscard]] CachePlan choose_cache(const Settings& settings, const api::InferenceService& service);
 
 /// Name of the Job that puts this Model's files on this claim. A changed Model or a recreated claim has another name.
 [[nodiscard]] std::string fetch_job_name(const api::Model& model, std::string_view claim_uid);
