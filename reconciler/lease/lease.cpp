@@ -183,6 +183,7 @@ void LeaderLease::wait_for_change(const Record& record) {
   const auto end = api_.watch(
       collection(), options,
       [&](std::string_view type, const base::JsonValue& object) {
+        if (type == "BOOKMARK") return !is_free(record);  // no sign of life
         seen_version_ = base::string_at(object, {"metadata", "resourceVersion"});
         seen_at_ = clock_.steady();
         changed_hands = type == "DELETED" || base::string_at(object, {"spec", "holderIdentity"}) != record.holder;

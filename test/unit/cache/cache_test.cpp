@@ -1,0 +1,221 @@
+#include "reconciler/cache/cache.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "test/catch.hpp"
+
+using namespace reconciler;
+using Json = nlohmann::json;
+
+namespace {
+
+int next_version = 10;
+
+Json object(const std::string& name, Json labels = Json::object()) {
+  return {{"metadata",
+           {{"name", name},
+            {"namespace", "edge"},
+            {"uid", "uid-" + name},
+            {"resourceVersion", std::to_string(++next_version)},
+            {"generation", 1},
+            {"labels", std::move(labels)}}}};
+}
+
+Json service(const std::string& name, const std::vector<std::string>& models) {
+  Json out = object(name);
+  out["spec"] = {{"runtime", "llamacpp-router"}, {"models", Json::array()}};
+  for (const auto& model : models) out["spec"]["models"].push_back({{"name", model}});
+  return out;
+}
+
+Json model(const std::string& name) {
+  Json out = object(name);
+  out["spec"] = {{"source", "http://host/" + name}};
+  return out;
+}
+
+struct Fixture {
+  void put(Resource resource, const Json& value) { cache.upsert(resource, *base::parse_json(value.dump(), "test")); }
+  void drop(Resource resource, const Json& value) { cache.remove(resource, *base::parse_json(value.dump(), "test")); }
+  /// The keys that were told since the last call, "s:name" and "m:name".
+  std::set<std::string> told() {
+    std::set<std::string> out;
+    for (const auto& key : keys) out.insert((key.kind == Key::Kind::service ? "s:" : "m:") + key.name);
+    keys.clear();
+    return out;
+  }
+  using Words = std::set<std::string>;
+
+  std::vector<Key> keys;
+  std::vector<std::string> vanished;
+  ClusterCache cache{Settings{}, [this](const Key& key) { keys.push_back(key); },
+                     [this](Resource, const std::string&, const std::string& name) { vanished.push_back(name); }};
+};
+
+}  // namespace
+
+TEST_CASE("a Model concerns itself and the services that name it, as they are now") {
+  Fixture f;
+  f.put(Resource::service, service("one", {"a", "b"}));
+  f.put(Resource::service, service("two", {"b"}));
+  CHECK(f.told() == Fixture::Words{"s:one", "s:two", "m:a", "m:b"});
+  f.put(Resource::model, model("b"));
+  CHECK(f.told() == Fixture::Words{"m:b", "s:one", "s:two"});
+
+  Json changed = service("two", {"a"});
+  changed["metadata"]["generation"] = 2;
+  f.put(Resource::service, changed);
+  CHECK(f.told() == Fixture::Words{"s:two", "m:a", "m:b"});  // b may be wanted no more
+  f.put(Resource::model, model("b"));
+  CHECK(f.told() == Fixture::Words{"m:b", "s:one"});
+}
+
+TEST_CASE("a service whose spec did not change concerns only itself") {
+  Fixture f;
+  f.put(Resource::service, service("one", {"a"}));
+  f.told();
+  f.put(Resource::service, service("one", {"a"}));  // a new version: its status
+  CHECK(f.told() == Fixture::Words{"s:one"});
+}
+
+TEST_CASE("children concern the service in their label, Jobs and their Pods the Model and its services") {
+  Fixture f;
+  f.put(Resource::service, service("one", {"a"}));
+  f.told();
+  const Json mine = {{"inference.llmkube.dev/service", "one"}};
+  f.put(Resource::deployment, object("one", mine));
+  CHECK(f.told() == Fixture::Words{"s:one"});
+  f.put(Resource::config_map, object("one-models", mine));
+  CHECK(f.told() == Fixture::Words{"s:one"});
+  f.put(Resource::pod, object("one-abc", mine));
+  CHECK(f.told() == Fixture::Words{"s:one"});
+  const Json fetch = {{"inference.llmkube.dev/model", "a"}};
+  f.put(Resource::job, object("a-fetch-1", fetch));
+  CHECK(f.told() == Fixture::Words{"s:one", "m:a"});
+  f.put(Resource::fetch_pod, object("a-fetch-1-x", fetch));
+  CHECK(f.told() == Fixture::Words{"s:one", "m:a"});
+  f.put(Resource::pod, object("stranger", {{"inference.llmkube.dev/service", "nobody"}}));
+  CHECK(f.told().empty());
+}
+
+TEST_CASE("a claim concerns the services that use it and their Models") {
+  Fixture f;
+  f.put(Resource::service, service("one", {"a"}));
+  Json with_own = service("own", {"b"});
+  with_own["spec"]["modelCache"] = {{"claimName", "mine"}};
+  f.put(Resource::service, with_own);
+  f.told();
+  f.put(Resource::claim, object("llmkube-model-cache"));
+  CHECK(f.told() == Fixture::Words{"s:one", "m:a"});
+  f.put(Resource::claim, object("mine"));
+  CHECK(f.told() == Fixture::Words{"s:own", "m:b"});
+}
+
+TEST_CASE("old states and repeated ones change nothing") {
+  Fixture f;
+  const Json first = service("one", {"a"});
+  const Json second = service("one", {"b"});
+  f.put(Resource::service, second);
+  f.told();
+  f.put(Resource::service, first);
+  f.put(Resource::service, second);
+  CHECK(f.told().empty());
+  CHECK(f.cache.observe_service("edge", "one", nullptr)->service.meta.resource_version ==
+        second["metadata"]["resourceVersion"]);
+}
+
+TEST_CASE("a list counts even when it looks older, and what it lacks is gone") {
+  Fixture f;
+  const Json older = service("one", {"a"});
+  f.put(Resource::service, service("one", {"b"}));
+  f.put(Resource::service, service("two", {"b"}));
+  f.told();
+  f.cache.upsert_listed(Resource::service, *base::parse_json(older.dump(), "test"));
+  f.cache.retain(Resource::service, "", {"edge/one"});
+  CHECK(f.told() == Fixture::Words{"s:one", "s:two", "m:b"});
+  CHECK(f.cache.observe_service("edge", "one", nullptr)->service.meta.resource_version ==
+        older["metadata"]["resourceVersion"]);
+  CHECK_FALSE(f.cache.observe_service("edge", "two", nullptr));
+  CHECK(f.vanished == std::vector<std::string>{"two"});
+}
+
+TEST_CASE("the deletion of an object that was made anew meanwhile does not count") {
+  Fixture f;
+  f.put(Resource::service, service("one", {"a"}));
+  Json anew = service("one", {"a"});
+  Json old = anew;
+  anew["metadata"]["uid"] = "another";
+  f.put(Resource::service, anew);
+  CHECK(f.vanished == std::vector<std::string>{"one"});
+  f.drop(Resource::service, old);
+  CHECK(f.cache.observe_service("edge", "one", nullptr));
+}
+
+TEST_CASE("our own write is kept, and tells nobody") {
+  Fixture f;
+  f.put(Resource::service, service("one", {"a"}));
+  f.told();
+  Json child = object("one", {{"inference.llmkube.dev/service", "one"}});
+  f.cache.record_write(Resource::deployment, *base::parse_json(child.dump(), "test"));
+  f.put(Resource::deployment, child);  // as the watch brings it
+  CHECK(f.told().empty());
+  CHECK(f.cache.observe_service("edge", "one", nullptr)->deployment);
+}
+
+TEST_CASE("what a service needs is found by name and label, and missing claims are named") {
+  Fixture f;
+  f.put(Resource::service, service("a.b", {"m"}));
+  f.put(Resource::model, model("m"));
+  f.put(Resource::network_service, object("a-b", {{"inference.llmkube.dev/service", "a.b"}}));
+  f.put(Resource::config_map, object("a.b-models", {{"inference.llmkube.dev/service", "a.b"}}));
+  f.put(Resource::pod, object("p1", {{"inference.llmkube.dev/service", "a.b"}}));
+  f.put(Resource::pod, object("p2", {{"inference.llmkube.dev/service", "other"}}));
+  f.put(Resource::job, object("m-fetch-1", {{"inference.llmkube.dev/model", "m"}}));
+  std::vector<std::string> missing;
+  const auto observed = f.cache.observe_service("edge", "a.b", &missing);
+  REQUIRE(observed);
+  CHECK(observed->models.contains("m"));
+  CHECK(observed->network_service);
+  CHECK(observed->config_map);
+  CHECK(observed->pods.size() == 1);
+  CHECK(observed->jobs.size() == 1);
+  CHECK(missing == std::vector<std::string>{"llmkube-model-cache"});
+}
+
+TEST_CASE("a service of another runtime is none of ours") {
+  Fixture f;
+  Json vllm = object("v");
+  vllm["spec"] = {{"runtime", "vllm"}, {"modelRef", "a"}};
+  f.put(Resource::service, vllm);
+  CHECK_FALSE(f.told().contains("s:v"));
+  CHECK_FALSE(f.cache.observe_service("edge", "v", nullptr));
+  CHECK(f.cache.keys().empty());
+}
+
+TEST_CASE("ownership changes when a field of ours is taken, not when a status is written") {
+  const auto entry = [](const std::string& manager, const std::string& operation, const Json& fields,
+                        const std::string& subresource = "") {
+    Json out = {{"manager", manager}, {"operation", operation}, {"fieldsV1", fields}};
+    if (!subresource.empty()) out["subresource"] = subresource;
+    return out;
+  };
+  const auto read = [](Json entries) {
+    const Json value = {{"metadata", {{"managedFields", std::move(entries)}}}};
+    return read_ownership(*base::parse_json(value.dump(), "test"));
+  };
+  const Json ours = entry("llmkube-reconciler", "Apply", {{"f:spec", {{"f:a", Json::object()}}}});
+  const Json less = entry("llmkube-reconciler", "Apply", {{"f:spec", Json::object()}});
+  const Json status = entry("kube-controller-manager", "Update", {{"f:status", Json::object()}}, "status");
+  const Json edit = entry("kubectl-edit", "Update", {{"f:spec", {{"f:a", Json::object()}}}});
+  CHECK(read({ours}) == read({ours, status}));
+  CHECK(read({ours}).ours != read({less, edit}).ours);
+  CHECK(read({ours}).others != read({ours, edit}).others);
+  CHECK(read({edit, ours}) == read({ours, edit}));
+}
+
+TEST_CASE("versions are compared as numbers") {
+  CHECK(is_earlier("99", "100"));
+  CHECK_FALSE(is_earlier("100", "99"));
+  CHECK_FALSE(is_earlier("7", "7"));
+  CHECK_FALSE(is_earlier("x", "100"));
+}

@@ -1,0 +1,154 @@
+#include "reconciler/queue/work_queue.hpp"
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "test/catch.hpp"
+
+using namespace std::chrono_literals;
+using reconciler::Key;
+using reconciler::WorkQueue;
+
+namespace {
+
+Key key(const std::string& name) { return {Key::Kind::service, "edge", name}; }
+
+std::chrono::milliseconds elapsed(std::chrono::steady_clock::time_point since) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - since);
+}
+
+}  // namespace
+
+TEST_CASE("a key that is added twice is taken once, in the order of the first") {
+  WorkQueue queue;
+  queue.add(key("a"));
+  queue.add(key("b"));
+  queue.add(key("a"));
+  CHECK(queue.depth() == 2);
+  CHECK(queue.take() == key("a"));
+  CHECK(queue.take() == key("b"));
+  CHECK(queue.depth() == 0);
+}
+
+TEST_CASE("a key that is added while it is worked on comes again afterwards, and not before") {
+  WorkQueue queue;
+  queue.add(key("a"));
+  REQUIRE(queue.take() == key("a"));
+  queue.add(key("a"));
+  queue.add(key("b"));
+  CHECK(queue.take() == key("b"));
+  CHECK(queue.depth() == 0);
+  queue.done(key("a"));
+  CHECK(queue.take() == key("a"));
+}
+
+TEST_CASE("a delayed key comes when it is due, and the earliest wish wins") {
+  WorkQueue queue;
+  const auto began = std::chrono::steady_clock::now();
+  SECTION("later wishes change nothing") {
+    queue.add_after(key("a"), 100ms);
+    queue.add_after(key("a"), 10s);
+  }
+  SECTION("earlier wishes win") {
+    queue.add_after(key("a"), 10s);
+    queue.add_after(key("a"), 100ms);
+  }
+  CHECK(queue.take() == key("a"));
+  CHECK(elapsed(began) >= 100ms);
+  CHECK(elapsed(began) < 5s);
+}
+
+TEST_CASE("adding at once overtakes a delay, and the delay is used up") {
+  WorkQueue queue;
+  queue.add_after(key("a"), 50ms);
+  queue.add(key("a"));
+  REQUIRE(queue.take() == key("a"));
+  queue.done(key("a"));
+  queue.add_after(key("b"), 150ms);
+  CHECK(queue.take() == key("b"));
+}
+
+TEST_CASE("retries back off per key, success starts afresh, and a server's patience is kept") {
+  WorkQueue queue({.first_retry = 40ms, .longest_retry = 100ms});
+  const auto wait = [&](std::chrono::milliseconds floor) {
+    const auto began = std::chrono::steady_clock::now();
+    queue.retry(key("a"), floor);
+    REQUIRE(queue.take() == key("a"));
+    queue.done(key("a"));
+    return elapsed(began);
+  };
+  CHECK(wait(0ms) >= 20ms);
+  CHECK(wait(0ms) >= 40ms);
+  CHECK(wait(0ms) >= 50ms);
+  CHECK(wait(0ms) < 1s);
+  queue.succeeded(key("a"));
+  CHECK(wait(300ms) >= 300ms);
+}
+
+TEST_CASE("a worker that sleeps for a due key is not lost when another takes what came in between") {
+  WorkQueue queue;
+  std::atomic<int> taken = 0;
+  std::vector<std::thread> workers;
+  for (int i = 0; i < 2; ++i) {
+    workers.emplace_back([&] {
+      while (const auto got = queue.take()) {
+        ++taken;
+        if (got->name == "long") std::this_thread::sleep_for(500ms);
+        queue.done(*got);
+      }
+    });
+  }
+  std::this_thread::sleep_for(30ms);
+  queue.add_after(key("due"), 100ms);
+  queue.add(key("long"));
+  std::this_thread::sleep_for(300ms);
+  CHECK(taken == 2);  // "due" did not wait for "long"
+  queue.shut_down();
+  for (auto& worker : workers) worker.join();
+}
+
+TEST_CASE("many threads never work on one key at once, and nothing is lost") {
+  WorkQueue queue;
+  constexpr int kKeys = 5;
+  std::atomic<int> working[kKeys] = {};
+  std::atomic<int> overlaps = 0;
+  std::atomic<int> done[kKeys] = {};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      while (const auto got = queue.take()) {
+        const int n = got->name[0] - '0';
+        if (++working[n] != 1) ++overlaps;
+        std::this_thread::yield();
+        --working[n];
+        ++done[n];
+        queue.done(*got);
+      }
+    });
+  }
+  for (int round = 0; round < 300; ++round)
+    for (int n = 0; n < kKeys; ++n) {
+      if (round % 3 == 0) {
+        queue.add_after(key(std::to_string(n)), 1ms);
+      } else {
+        queue.add(key(std::to_string(n)));
+      }
+    }
+  while (queue.depth() > 0) std::this_thread::sleep_for(5ms);
+  std::this_thread::sleep_for(50ms);
+  queue.shut_down();
+  for (auto& thread : threads) thread.join();
+  CHECK(overlaps == 0);
+  for (const auto& count : done) CHECK(count > 0);
+}
+
+TEST_CASE("shutting down wakes every worker") {
+  WorkQueue queue;
+  std::thread worker([&] { CHECK_FALSE(queue.take()); });
+  std::this_thread::sleep_for(20ms);
+  queue.shut_down();
+  worker.join();
+  queue.add(key("late"));
+  CHECK_FALSE(queue.take());
+}
