@@ -510,8 +510,11 @@ void Connection::take_answer_body(std::string prefix, std::string_view bytes) {
 
 /// llama-server closed the connection.
 void Connection::server_ended() {
-  if (!answer_begun_)
-    return respond_error(502, "llama-server closed the connection before it answered", "Retry-After: 1\r\n");
+  if (!answer_begun_) {
+    return sent_ == 0
+               ? respond_error(503, "llama-server does not answer", "Retry-After: 1\r\n")
+               : respond_error(502, "llama-server closed the connection before it answered", "Retry-After: 1\r\n");
+  }
   // An answer that was cut must not look whole.
   if (framing_ != Framing::until_close) return end();
   leave();

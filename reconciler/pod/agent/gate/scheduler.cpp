@@ -32,17 +32,15 @@ void Scheduler::observe(const std::vector<Observed>& models, base::SteadyTime as
   for (const auto& seen : models) {
     auto& model = models_[seen.name];
     if (seen.loaded && opening_ == seen.name && model.dispatched_at < asked_at) end_opening(model);
-    if (seen.resident) {
+    if (seen.resident || seen.failure.empty()) {
       model.failed_at.reset();
       model.failure.clear();
-      if (!model.open && model.closed_at < asked_at) open(*models_.find(seen.name));
-    } else if (!seen.failure.empty() && model.failure != seen.failure) {
+    } else if (model.failure != seen.failure || model.answered_badly) {
       model.failed_at = now;
       model.failure = seen.failure;
-    } else if (seen.failure.empty() && model.in_flight == 0) {
-      model.failed_at.reset();
-      model.failure.clear();
     }
+    model.answered_badly = false;
+    if (seen.resident && !model.open && model.closed_at < asked_at) open(*models_.find(seen.name));
   }
   // More than fit: someone was evicted whom the gate did not expect. The next listing will say who.
   while (count_open() > places_) {
@@ -78,7 +76,7 @@ void Scheduler::answered(Ticket ticket, bool failed) {
   if (request == requests_.end() || request->second.model != opening_) return;
   auto& model = models_.find(opening_)->second;
   end_opening(model);
-  if (failed) model.failed_at = clock_.steady();
+  model.answered_badly = failed;
 }
 
 /// The swap is over; the turn begins when the model is there, not when its load began.

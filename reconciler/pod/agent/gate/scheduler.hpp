@@ -132,6 +132,8 @@ class Scheduler {
     std::optional<base::SteadyTime> ended_at;
     std::optional<base::SteadyTime> failed_at;
     std::string failure;
+    /// The first answer after its swap was 5xx: the next listing tells whether its load failed.
+    bool answered_badly = false;
   };
   using Entry = std::pair<const std::string, Model>;
 

@@ -1,0 +1,452 @@
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <functional>
+#include <thread>
+
+#include "reconciler/pod/agent/gate/proxy.hpp"
+#include "reconciler/pod/agent/statistics.hpp"
+#include "test/catch.hpp"
+#include "test/fakes/llama_server/llama_server.hpp"
+#include "test/support/raw_client.hpp"
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test::RawClient;
+
+namespace {
+
+std::string chat(const std::string& model, int tokens = 1, bool stream = false, const std::string& headers = {}) {
+  const std::string body = "{\"model\":\"" + model + "\",\"max_tokens\":" + std::to_string(tokens) +
+                           ",\"stream\":" + (stream ? "true" : "false") + "}";
+  return test::post("/v1/chat/completions", body, headers);
+}
+
+/// All that comes until the peer closes, or `until` has come.
+std::string read_until(const RawClient& client, const std::string& until, milliseconds timeout = seconds{10}) {
+  std::string out;
+  char buffer[65536];
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  while (until.empty() || out.find(until) == std::string::npos) {
+    const auto left = std::chrono::duration_cast<milliseconds>(end - std::chrono::steady_clock::now());
+    pollfd waiting{.fd = client.descriptor(), .events = POLLIN, .revents = 0};
+    if (left.count() <= 0 || ::poll(&waiting, 1, static_cast<int>(left.count())) != 1) return out;
+    const auto count = ::recv(client.descriptor(), buffer, sizeof buffer, 0);
+    if (count <= 0) return out;
+    out.append(buffer, static_cast<std::size_t>(count));
+  }
+  return out;
+}
+const std::string kEnd = "\r\n0\r\n\r\n";
+
+bool eventually(const std::function<bool()>& condition, milliseconds timeout = seconds{10}) {
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  while (std::chrono::steady_clock::now() < end) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(milliseconds{5});
+  }
+  return false;
+}
+
+/// A gate before a fake llama-server; what the agent would tell it, the tests say.
+struct Gate {
+  explicit Gate(std::vector<fakes::LlamaModel> models = {{"a", {"al-a"}}, {"b"}, {"c"}}, std::size_t places = 1,
+                std::size_t max_body = std::size_t{64} << 20U)
+      : server(models, places),
+        scheduler(places, table, clock),
+        proxy({.listen = "127.0.0.1:0",
+               .server_port = server.port(),
+               .agent_port = server.port(),
+               .max_body_bytes = max_body},
+              scheduler, clock) {
+    scheduling.min_residency = milliseconds{100};
+    scheduling.max_turn = milliseconds{300};
+    scheduler.configure(scheduling);
+    observe();
+    REQUIRE(proxy.start().has_value());
+  }
+  void observe() {
+    std::vector<agent::SharedScheduler::Known> known;
+    for (const auto* name : {"a", "b", "c"}) {
+      const auto state = server.state(name);
+      const bool failed = state == "unloaded" && server.loads(name) > 0 && server.exit_code(name) != 0;
+      known.push_back({name, {}, state != "unloaded", state == "loaded", failed ? "failed to load" : ""});
+      if (known.back().name == "a") known.back().aliases = {"al-a"};
+    }
+    scheduler.observe(known, clock.steady());
+  }
+  RawClient client() const { return RawClient(proxy.port()); }
+  std::string ask(const std::string& request, const std::string& until = kEnd) const {
+    auto one = client();
+    one.send(request);
+    return read_until(one, until);
+  }
+
+  base::SystemClock clock;
+  base::MetricTable table{agent::metric_rows()};
+  agent::Scheduling scheduling;
+  fakes::LlamaServer server;
+  agent::SharedScheduler scheduler;
+  agent::Proxy proxy;
+};
+
+}  // namespace
+
+TEST_CASE("an answer comes through as it is, without the headers of the hop, and the connection stays") {
+  Gate gate;
+  auto client = gate.client();
+  for (int i = 0; i < 3; ++i) {
+    client.send(chat(i == 1 ? "al-a" : "a"));
+    const auto answer = read_until(client, kEnd);
+    CHECK_THAT(answer, ContainsSubstring("HTTP/1.1 200 OK\r\nServer: llama.cpp\r\nContent-Type: application/json"));
+    CHECK_THAT(answer, ContainsSubstring("chat.completion"));
+    CHECK(answer.find("Connection:") == std::string::npos);
+    CHECK(answer.find("Keep-Alive:") == std::string::npos);
+  }
+}
+
+TEST_CASE("a request reaches llama-server as the client wrote it") {
+  Gate gate;
+  auto client = gate.client();
+  const auto answer = client.exchange(
+      "POST /v1/x?y=%20z HTTP/1.1\r\nHost: some\r\nAuthorization: Bearer k\r\nX-Fault: echo\r\nExpect: 100-continue\r\n"
+      "Content-Length: 13\r\n\r\n{\"model\":\"a\"}");
+  // The 100 came first only when the body was not there yet; here it was.
+  CHECK(answer.status == 200);
+  CHECK(answer.body ==
+        "POST /v1/x?y=%20z HTTP/1.1\r\nHost: some\r\nAuthorization: Bearer k\r\nX-Fault: echo\r\nContent-Length: 13\r\n"
+        "Connection: close\r\n\r\n{\"model\":\"a\"}");
+}
+
+TEST_CASE("100-continue is answered before the body comes, and chunked bodies go on with their length") {
+  Gate gate;
+  auto client = gate.client();
+  client.send(
+      "POST /v1/x HTTP/1.1\r\nHost: h\r\nX-Fault: echo\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n");
+  CHECK(read_until(client, "\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n");
+  client.send("5\r\n{\"mod");
+  std::this_thread::sleep_for(milliseconds{20});
+  client.send("\r\n8\r\nel\":\"a\"}\r\n0\r\n\r\n");
+  CHECK_THAT(client.receive().body,
+             ContainsSubstring("Content-Length: 13\r\nConnection: close\r\n\r\n{\"model\":\"a\"}"));
+}
+
+TEST_CASE("a stream comes through chunk by chunk") {
+  Gate gate;
+  gate.server.set_token_time(milliseconds{150});
+  auto client = gate.client();
+  const auto start = std::chrono::steady_clock::now();
+  client.send(chat("a", 4, true));
+  read_until(client, "\"token\":0");
+  CHECK(std::chrono::steady_clock::now() - start < milliseconds{450});
+  CHECK_THAT(read_until(client, kEnd), ContainsSubstring("data: [DONE]"));
+}
+
+TEST_CASE("pipelined requests are answered in order") {
+  Gate gate;
+  auto client = gate.client();
+  client.send(test::get("/health") + chat("a") + test::get("/health") + test::get("/slots") + test::get("/v1/models"));
+  const auto all = read_until(client, "\"id\":\"c\"");
+  const auto health = all.find(R"({"status":"ok"})");
+  const auto completion = all.find("chat.completion");
+  const auto slots = all.find("403");
+  REQUIRE(health != std::string::npos);
+  REQUIRE(completion != std::string::npos);
+  CHECK(health < completion);
+  CHECK(completion < slots);
+  CHECK(slots < all.find("\"id\":\"a\""));
+}
+
+TEST_CASE("what would change the server is closed to clients and never reaches it") {
+  Gate gate;
+  const auto request =
+      GENERATE(test::post("/models/load", "{\"model\":\"b\"}"), test::post("/models/unload", "{\"model\":\"a\"}"),
+               test::get("/models?reload=1"), test::get("/slots?model=a"), test::post("/lora-adapters", "[]"),
+               test::get("/%6Dodels?%72eload=1"));
+  auto client = gate.client();
+  const auto answer = client.exchange(request);
+  CHECK(answer.status == 403);
+  CHECK_THAT(answer.body, ContainsSubstring("permission_error"));
+  CHECK(gate.server.requests().empty());
+}
+
+TEST_CASE("an unknown model and a body without one are llama-server's to refuse") {
+  Gate gate;
+  auto client = gate.client();
+  CHECK_THAT(client.exchange(chat("nobody")).body, ContainsSubstring("model 'nobody' not found"));
+  CHECK_THAT(client.exchange(test::post("/v1/chat/completions", "{}")).body,
+             ContainsSubstring("model name is missing"));
+}
+
+TEST_CASE("what is no request is refused, and the connection ends") {
+  Gate gate({{"a"}}, 1, 1000);
+  const auto [request, status] = GENERATE(table<std::string, int>({
+      {"hello\r\n\r\n", 400},
+      {"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+      {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", 400},
+      {"POST / HTTP/1.1\r\nContent-Length: 1001\r\n\r\n", 413},
+      {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n" + std::string(2048, 'x'), 413},
+      {"GET / HTTP/1.1\r\nA: " + std::string(40'000, 'x'), 431},
+  }));
+  auto client = gate.client();
+  const auto answer = client.exchange(request);
+  CHECK(answer.status == status);
+  CHECK_THAT(answer.head, ContainsSubstring("Connection: close"));
+  CHECK(client.closed_within(seconds{5}));
+}
+
+TEST_CASE("what llama-server does wrong becomes a clean error, or an answer that is visibly cut") {
+  Gate gate;
+  auto client = gate.client();
+  SECTION("it closes without an answer") {
+    CHECK(client.exchange(chat("a", 1, false, "X-Fault: close\r\n")).status == 502);
+    client.send(chat("a"));
+    CHECK_THAT(read_until(client, kEnd), ContainsSubstring("200 OK"));
+  }
+  SECTION("it answers no HTTP") { CHECK(client.exchange(chat("a", 1, false, "X-Fault: garbage\r\n")).status == 502); }
+  SECTION("it cuts a stream") {
+    client.send(chat("a", 10, true, "X-Fault: cut\r\n"));
+    const auto answer = read_until(client, "");
+    CHECK_THAT(answer, ContainsSubstring("\"token\":1"));
+    CHECK(answer.find(kEnd) == std::string::npos);
+  }
+  SECTION("it is not there") {
+    gate.server.stop();
+    CHECK(client.exchange(chat("a")).status == 503);
+    gate.scheduler.server_lost();
+    CHECK(client.exchange(test::get("/health")).status == 503);
+  }
+  SECTION("it says 100 first") {
+    client.send(chat("a", 1, false, "X-Fault: continue\r\n"));
+    const auto answer = read_until(client, kEnd);
+    CHECK(answer.starts_with("HTTP/1.1 200 OK"));
+  }
+  SECTION("it ends its answer by closing") {
+    client.send(chat("a", 1, false, "X-Fault: until-close\r\n"));
+    CHECK_THAT(read_until(client, ""), ContainsSubstring("chat.completion"));
+  }
+  CHECK(eventually([&] { return gate.scheduler.unfinished() == 0; }));
+  CHECK(gate.scheduler.in_flight("a") == 0);
+}
+
+TEST_CASE("a client that goes away while it waits is forgotten, and nothing is loaded for nobody") {
+  Gate gate;
+  gate.server.set_token_time(milliseconds{20});
+  auto busy = gate.client();
+  busy.send(chat("a", 30, true));
+  read_until(busy, "\"token\":0");
+  {
+    auto waiting = gate.client();
+    waiting.send(chat("b"));
+    REQUIRE(eventually([&] { return gate.scheduler.unfinished() == 2; }));
+  }
+  REQUIRE(eventually([&] { return gate.scheduler.unfinished() == 1; }));
+  CHECK_THAT(read_until(busy, kEnd), ContainsSubstring("[DONE]"));
+  CHECK(gate.server.loads("b") == 0);
+}
+
+TEST_CASE("a client that goes away in the middle ends its request in llama-server") {
+  Gate gate;
+  gate.server.set_token_time(milliseconds{20});
+  {
+    auto client = gate.client();
+    client.send(chat("a", 10'000, true));
+    read_until(client, "\"token\":0");
+  }
+  CHECK(eventually([&] { return gate.server.abandoned() == 1; }));
+  CHECK(eventually([&] { return gate.scheduler.in_flight("a") == 0; }));
+}
+
+TEST_CASE("a slow reader stops llama-server, not the gate's memory") {
+  Gate gate;
+  auto client = gate.client();
+  const int small = 256 << 10;
+  ::setsockopt(client.descriptor(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+  client.send(chat("a", 1, false, "X-Fault: large\r\n"));
+  REQUIRE(eventually([&] { return gate.server.large_bytes() > 0; }));
+  std::this_thread::sleep_for(milliseconds{300});
+  // What was taken lies in the buffers of two sockets and 256 KiB of the gate's.
+  CHECK(gate.server.large_bytes() < std::size_t{12} << 20U);
+  auto other = gate.client();
+  CHECK(other.exchange(test::get("/health")).status == 200);
+  std::size_t received = 0;
+  char buffer[65536];
+  while (received < std::size_t{32} << 20U) {
+    const auto count = ::recv(client.descriptor(), buffer, sizeof buffer, 0);
+    REQUIRE(count > 0);
+    received += static_cast<std::size_t>(count);
+  }
+  CHECK(eventually([&] { return gate.scheduler.unfinished() == 0; }));
+}
+
+TEST_CASE("a body of 64 MiB goes through, and its model is found") {
+  Gate gate;
+  const std::size_t size = std::size_t{64} << 20U;
+  std::string body = "{\"text\":\"";
+  const std::string end = "\",\"model\":\"a\"}";
+  body.append(size - body.size() - end.size(), 'x');
+  body += end;
+  auto client = gate.client();
+  std::thread sender([&] { client.send(test::post("/v1/chat/completions", body)); });
+  const auto answer = read_until(client, kEnd, seconds{60});
+  sender.join();
+  CHECK_THAT(answer, ContainsSubstring("200 OK"));
+  CHECK(gate.server.count("POST /v1/chat/completions a") == 1);
+}
+
+TEST_CASE("half a request does not hold the gate") {
+  Gate gate;
+  auto half_head = gate.client();
+  half_head.send("POST /v1/chat/completions HTTP/1.1\r\nConte");
+  auto half_body = gate.client();
+  half_body.send("POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 100\r\n\r\n{\"model\":");
+  CHECK_THAT(gate.ask(chat("a")), ContainsSubstring("200 OK"));
+}
+
+TEST_CASE("many idle and streaming connections at once") {
+  Gate gate;
+  gate.server.set_token_time(milliseconds{5});
+  std::vector<RawClient> idle;
+  for (int i = 0; i < 250; ++i) idle.push_back(gate.client());
+  std::vector<RawClient> streams;
+  for (int i = 0; i < 64; ++i) {
+    streams.push_back(gate.client());
+    streams.back().send(chat("a", 50, true));
+  }
+  for (const auto& stream : streams) CHECK_THAT(read_until(stream, kEnd, seconds{30}), ContainsSubstring("[DONE]"));
+  for (auto& one : idle) CHECK(one.exchange(test::get("/health")).status == 200);
+}
+
+TEST_CASE("models fight for one place: every request is answered, and none meets a busy place") {
+  Gate gate;
+  gate.server.set_token_time(milliseconds{2});
+  std::atomic<bool> stop = false;
+  std::atomic<int> good = 0;
+  std::atomic<int> bad = 0;
+  std::thread observer([&] {
+    while (!stop) {
+      gate.observe();
+      std::this_thread::sleep_for(milliseconds{20});
+    }
+  });
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 6; ++i) {
+    clients.emplace_back([&, i] {
+      const std::string model = i < 3 ? "a" : i < 5 ? "b" : "c";
+      auto client = gate.client();
+      const auto end = std::chrono::steady_clock::now() + seconds{4};
+      for (int n = 0; std::chrono::steady_clock::now() < end; ++n) {
+        const bool stream = n % 2 == 0;
+        client.send(chat(model, 1 + n % 9, stream));
+        const auto answer = read_until(client, kEnd, seconds{20});
+        const bool whole = answer.find(stream ? "[DONE]" : "chat.completion") != std::string::npos &&
+                           answer.find("\"model\":\"" + model) != std::string::npos;
+        ++(whole ? good : bad);
+        if (!whole) client = gate.client();
+      }
+    });
+  }
+  for (auto& client : clients) client.join();
+  stop = true;
+  observer.join();
+  CHECK(bad == 0);
+  CHECK(good > 50);
+  CHECK(gate.server.crowded() == 0);
+  CHECK(gate.server.loads("a") + gate.server.loads("b") + gate.server.loads("c") > 5);
+}
+
+TEST_CASE("who waits too long gets 503 with Retry-After and what is ahead") {
+  Gate gate;
+  gate.scheduling.max_wait = milliseconds{200};
+  gate.scheduling.max_turn = seconds{100};
+  gate.scheduler.configure(gate.scheduling);
+  gate.server.set_token_time(milliseconds{20});
+  auto busy = gate.client();
+  busy.send(chat("a", 60, true));
+  read_until(busy, "\"token\":0");
+  auto client = gate.client();
+  const auto answer = client.exchange(chat("b"));
+  CHECK(answer.status == 503);
+  CHECK_THAT(answer.head, ContainsSubstring("Retry-After: 1\r\n"));
+  CHECK_THAT(answer.body, ContainsSubstring("ahead of it: a with 1 requests in flight"));
+  CHECK_THAT(read_until(busy, kEnd), ContainsSubstring("[DONE]"));
+}
+
+TEST_CASE("a failed load answers all who waited for it") {
+  Gate gate({{"a"}, {"b", {}, milliseconds{50}, 7}, {"c"}});
+  std::vector<RawClient> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(gate.client());
+    clients.back().send(chat("b"));
+  }
+  for (auto& client : clients) CHECK(client.receive().status == 500);
+  gate.observe();
+  auto next = gate.client();
+  const auto answer = next.exchange(chat("b"));
+  CHECK(answer.status == 503);
+  CHECK_THAT(answer.body, ContainsSubstring("failed to load"));
+  CHECK(gate.server.loads("b") <= 3);
+}
+
+TEST_CASE("a stopping Pod serves what is in flight, and sends the rest away") {
+  Gate gate;
+  gate.server.set_token_time(milliseconds{20});
+  auto stream = gate.client();
+  stream.send(chat("a", 40, true));
+  read_until(stream, "\"token\":0");
+  auto waiting = gate.client();
+  waiting.send(chat("b"));
+  REQUIRE(eventually([&] { return gate.scheduler.unfinished() == 2; }));
+  gate.scheduler.close(milliseconds{200});
+  const auto refused = waiting.receive();
+  CHECK(refused.status == 503);
+  CHECK_THAT(refused.head, ContainsSubstring("Connection: close"));
+  // Endpoints vanish a little later: until then open models serve.
+  CHECK_THAT(gate.ask(chat("a"), ""), ContainsSubstring("200 OK"));
+  std::this_thread::sleep_for(milliseconds{250});
+  auto late = gate.client();
+  CHECK(late.exchange(chat("a")).status == 503);
+  CHECK_THAT(read_until(stream, kEnd), ContainsSubstring("[DONE]"));
+  CHECK(eventually([&] { return gate.scheduler.unfinished() == 0; }));
+}
+
+TEST_CASE("with loadingSignal a waiting stream gets comments, then its answer or the error") {
+  const int exit_code = GENERATE(0, 7);
+  Gate gate({{"a"}, {"b", {}, milliseconds{1'500}, exit_code}, {"c"}});
+  gate.scheduling.loading_signal = true;
+  gate.scheduling.max_turn = seconds{3};
+  gate.scheduler.configure(gate.scheduling);
+  gate.server.set_token_time(milliseconds{50});
+  auto busy = gate.client();
+  busy.send(chat("a", 50, true));
+  read_until(busy, "\"token\":0");
+  auto client = gate.client();
+  client.send(chat("b", 3, true));
+  const auto answer = read_until(client, kEnd, seconds{20});
+  CHECK(answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream"));
+  CHECK_THAT(answer, ContainsSubstring(": the model is being loaded, or waits for its turn\n\n"));
+  if (exit_code == 0) {
+    CHECK_THAT(answer, ContainsSubstring("data: [DONE]\n\n"));
+  } else {
+    CHECK_THAT(answer, ContainsSubstring("data: \r\n"));
+    CHECK_THAT(answer, ContainsSubstring("failed to load"));
+  }
+  // The connection goes on.
+  CHECK(client.exchange(test::get("/health")).status == 200);
+}
+
+TEST_CASE("ten thousand requests leave nothing behind") {
+  Gate gate;
+  gate.server.set_token_time(milliseconds{0});
+  auto client = gate.client();
+  for (int i = 0; i < 10'000; ++i) {
+    if (i % 100 != 0) {
+      if (client.exchange(test::get("/health")).status != 200) FAIL("request " << i);
+      continue;
+    }
+    client.send(chat("a"));
+    if (read_until(client, kEnd).find("chat.completion") == std::string::npos) FAIL("request " << i);
+  }
+  CHECK(gate.scheduler.unfinished() == 0);
+  CHECK(gate.proxy.connections() == 1);
+}

@@ -1,0 +1,192 @@
+#include <random>
+
+#include "reconciler/pod/agent/gate/asked_model.hpp"
+#include "reconciler/pod/agent/gate/chunks.hpp"
+#include "reconciler/pod/agent/gate/gate_rules.hpp"
+#include "reconciler/pod/agent/gate/http_head.hpp"
+#include "test/catch.hpp"
+
+using agent::ChunkScanner;
+using agent::GateRule;
+using agent::judge;
+using agent::parse_request_head;
+using agent::parse_response_head;
+using agent::read_asked;
+
+TEST_CASE("a request's head is read") {
+  const std::string text =
+      "POST /v1/chat/completions?x=1 HTTP/1.1\r\nHost: h\r\ncontent-LENGTH:  12 \r\nExpect: 100-Continue\r\n"
+      "Content-Type: application/json\r\n\r\n";
+  REQUIRE(agent::head_size(text + "body") == text.size());
+  const auto head = parse_request_head(text);
+  REQUIRE(head.has_value());
+  CHECK(head->method == "POST");
+  CHECK(head->target == "/v1/chat/completions?x=1");
+  CHECK(head->framing.length == 12U);
+  CHECK(head->expects_continue);
+  CHECK(head->keep_alive);
+  CHECK(head->content_type == "application/json");
+}
+
+TEST_CASE("keep-alive is what version and Connection say") {
+  const auto keeps = [](const std::string& version, const std::string& connection) {
+    return parse_request_head("GET / HTTP/" + version + "\r\n" + connection + "\r\n")->keep_alive;
+  };
+  CHECK(keeps("1.1", ""));
+  CHECK_FALSE(keeps("1.1", "Connection: x, Close\r\n"));
+  CHECK_FALSE(keeps("1.0", ""));
+  CHECK(keeps("1.0", "Connection: keep-alive\r\n"));
+}
+
+TEST_CASE("a head whose end or body could be seen in two places is refused") {
+  const std::string head = GENERATE(
+      "GET / HTTP/1.1\r\nA: b\nC: d\r\n\r\n", "GET / HTTP/1.1\r\nA: b\r\n folded\r\n\r\n",
+      "GET / HTTP/1.1\r\nA : b\r\n\r\n", "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+      "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", "POST / HTTP/1.1\r\nContent-Length: 1, 1\r\n\r\n",
+      "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
+      "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+      "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+      "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", "GET / HTTP/2.0\r\n\r\n",
+      "GET  / HTTP/1.1\r\n\r\n", "GET /a b HTTP/1.1\r\n\r\n", "GET http://x/ HTTP/1.1\r\n\r\n",
+      "G(T / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET /\r\n\r\n", "\r\n\r\n", "");
+  CAPTURE(head);
+  CHECK_FALSE(parse_request_head(head).has_value());
+}
+
+TEST_CASE("what is forwarded differs in the headers of the hop only") {
+  const auto head = parse_request_head(
+      "POST /v1/x HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer k\r\nConnection: keep-alive\r\nTransfer-Encoding: "
+      "chunked\r\n"
+      "Expect: 100-continue\r\nX-Own: 1\r\n\r\n");
+  REQUIRE(head.has_value());
+  CHECK(agent::forward_request_head(*head, 7) ==
+        "POST /v1/x HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer k\r\nX-Own: 1\r\nContent-Length: 7\r\n"
+        "Connection: close\r\n\r\n");
+  const auto answer = parse_response_head(
+      "HTTP/1.1 200 OK\r\nServer: llama.cpp\r\nConnection: close\r\nKeep-Alive: timeout=5, max=100\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n");
+  REQUIRE(answer.has_value());
+  CHECK(answer->framing.chunked);
+  const std::string start = "HTTP/1.1 200 OK\r\nServer: llama.cpp\r\nTransfer-Encoding: chunked\r\n";
+  CHECK(agent::forward_response_head(*answer, false, 1) == start + "\r\n");
+  CHECK(agent::forward_response_head(*answer, true, 1) == start + "Connection: close\r\n\r\n");
+  CHECK(agent::forward_response_head(*answer, false, 0) == start + "Connection: keep-alive\r\n\r\n");
+}
+
+TEST_CASE("an answer that is not HTTP is seen") {
+  const std::string head = GENERATE("", "HTTP/1.1 20\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "hello\r\n\r\n",
+                                    "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "HTTP/1.1 099 x\r\n\r\n");
+  CHECK_FALSE(parse_response_head(head).has_value());
+}
+
+TEST_CASE("query parameters are decoded") {
+  CHECK(agent::query_parameter("a=1&model=x%2Fy+z&model=2", "model") == "x/y z");
+  CHECK(agent::query_parameter("mod%65l=b", "model") == "b");
+  CHECK(agent::query_parameter("model", "model") == "");
+  CHECK_FALSE(agent::query_parameter("models=1", "model").has_value());
+  CHECK(agent::percent_decode("%zz%4") == "%zz%4");
+}
+
+TEST_CASE("chunked bytes are followed to their end, in pieces of any size") {
+  const std::string body = "5\r\nhello\r\n1;ext=\"x\"\r\n \r\nA\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n";
+  const std::size_t piece = GENERATE(1U, 2U, 3U, 7U, 1000U);
+  ChunkScanner scanner;
+  std::string payload;
+  const std::string all = body + "next";
+  std::size_t taken = 0;
+  for (std::size_t at = 0; at < all.size() && !scanner.done(); at += piece)
+    taken += scanner.feed(std::string_view(all).substr(at, piece), &payload);
+  CHECK(scanner.done());
+  CHECK(taken == body.size());
+  CHECK(payload == "hello 0123456789");
+}
+
+TEST_CASE("what is not chunked coding is seen") {
+  const std::string body = GENERATE("x\r\n", "\r\n", "5\nhello", "5\r\nhelloX", "5\r\nhello\rX",
+                                    "ffffffffffffffff1\r\n", "0\r\n\n", "0\r\nA: b\n", "-1\r\n");
+  ChunkScanner scanner;
+  CHECK(scanner.feed(body) <= body.size());
+  CHECK(scanner.broken());
+}
+
+TEST_CASE("the model's name is found in JSON as llama-server finds it") {
+  const auto model = [](std::string_view body) { return read_asked(body, "application/json").model; };
+  CHECK(model(R"({"model":"a"})") == "a");
+  CHECK(model(R"({"messages":[{"model":"x"}],"o":{"model":"y"},"model":"a"})") == "a");
+  CHECK(model(R"({"model":"a","n":-1.5e30,"model":"b"})") == "b");
+  CHECK(model(R"({"mod\u0065l":"\u0061\/b"})") == "a/b");
+  CHECK(model(R"(  {"x":[[[{"model":"z"}]]],"model" : "a" } )") == "a");
+  CHECK_FALSE(model(R"({"model":1})").has_value());
+  CHECK_FALSE(model(R"({"model":["a"]})").has_value());
+  CHECK_FALSE(model(R"(["model","a"])").has_value());
+  CHECK_FALSE(model(R"({"model":"a")").has_value());
+  CHECK_FALSE(model("").has_value());
+  CHECK_FALSE(model(std::string(500'000, '[')).has_value());
+  CHECK(read_asked(R"({"stream":true,"model":"a"})", "").stream);
+  CHECK_FALSE(read_asked(R"({"x":{"stream":true},"stream":1,"model":"a"})", "").stream);
+}
+
+TEST_CASE("the model's name is found in form data") {
+  const std::string body =
+      "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\n\x01\x02\r\n--b\r\n"
+      "Content-Disposition: form-data; name=\"model\"\r\n\r\na\r\n--b--\r\n";
+  CHECK(read_asked(body, "Multipart/form-data; boundary=b").model == "a");
+  CHECK_FALSE(read_asked("--b--", "multipart/form-data; boundary=b").model.has_value());
+  CHECK_FALSE(read_asked("name=\"model\"\r\n\r\n", "multipart/form-data").model.has_value());
+}
+
+TEST_CASE("each request goes where it belongs") {
+  using enum GateRule::Kind;
+  struct Row {
+    std::string_view method, path, query;
+    GateRule::Kind kind;
+  };
+  const auto row = GENERATE(values<Row>({
+      {"POST", "/v1/chat/completions", "", by_body},
+      {"POST", "/completion", "", by_body},
+      {"GET", "/v1/models", "", pass},
+      {"GET", "/models", "", pass},
+      {"GET", "/models/sse", "", pass},
+      {"GET", "/", "", pass},
+      {"OPTIONS", "/v1/chat/completions", "", pass},
+      {"GET", "/health", "", health},
+      {"HEAD", "/v1/health", "", health},
+      {"GET", "/metrics", "", metrics},
+      {"GET", "/metrics", "model=a", metrics},
+      {"GET", "/props", "", pass},
+      {"GET", "/props", "model=a", by_query},
+      {"GET", "/props", "model=a&autoload=false", pass},
+      {"GET", "/props", "model=a&autoload=true", by_query},
+      {"POST", "/props", "", forbid},
+      {"GET", "/models", "reload=1", forbid},
+      {"GET", "/v1/models", "a=b&reload", forbid},
+      {"POST", "/models/load", "", forbid},
+      {"POST", "/models/unload", "", forbid},
+      {"POST", "/v1/models", "", forbid},
+      {"DELETE", "/models", "model=a", forbid},
+      {"GET", "/slots", "model=a", forbid},
+      {"POST", "/slots/0", "", forbid},
+      {"GET", "/slots/0", "", forbid},
+      {"GET", "/slotsX", "", pass},
+      {"GET", "/lora-adapters", "", forbid},
+      {"POST", "/lora-adapters", "", forbid},
+  }));
+  CAPTURE(row.method, row.path, row.query);
+  CHECK(judge(row.method, row.path, row.query).kind == row.kind);
+  CHECK((judge(row.method, row.path, row.query).reason.empty()) == (row.kind != forbid));
+}
+
+TEST_CASE("random bytes are read or refused, and nothing worse") {
+  std::mt19937 random(7);
+  const std::string alphabet = "GET /POST HTTP/1.1\r\n\r\n:;,0123456789abcdef{}[]\"model\\stream=&%?\x00\xff ";
+  for (int round = 0; round < 20'000; ++round) {
+    std::string text = round % 3 == 0 ? "POST / HTTP/1.1\r\n" : round % 3 == 1 ? "HTTP/1.1 200 OK\r\n" : "{\"model\":";
+    for (auto left = random() % 80; left > 0; --left) text += alphabet[random() % alphabet.size()];
+    if (const auto head = parse_request_head(text)) CHECK(agent::forward_request_head(*head, 1).size() >= 20);
+    if (const auto head = parse_response_head(text)) CHECK(head->status >= 100);
+    ChunkScanner scanner;
+    CHECK(scanner.feed(text) <= text.size());
+    (void)read_asked(text, round % 2 == 0 ? "" : "multipart/form-data");
+    (void)judge("GET", agent::percent_decode(text), text);
+  }
+}
