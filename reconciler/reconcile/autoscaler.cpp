@@ -8,8 +8,6 @@ using nlohmann::json;
 
 namespace {
 
-/// What llama-server says of its load; LLMKube's default.
-constexpr std::string_view kDefaultMetric = "llamacpp:requests_processing";
 constexpr std::string_view kDefaultTarget = "2";
 
 json pods_metric(std::string_view name, std::string_view average) {
@@ -27,14 +25,22 @@ json resource_metric(const api::AutoscalingMetric& metric) {
   return {{"type", "Resource"}, {"resource", {{"name", metric.name}, {"target", std::move(target)}}}};
 }
 
-json metrics_of(const api::Autoscaling& autoscaling) {
+/// Where the user names no metric: requests in work. A router's own count is of one model and vanishes with it, so the
+/// gate's counts; without a gate there is only the processor.
+json default_metric(const Plan& plan) {
+  if (plan.gate) return pods_metric("router_agent_gate_in_flight", kDefaultTarget);
+  if (plan.router) return resource_metric({"cpu", "Resource", {}, 80});
+  return pods_metric("llamacpp:requests_processing", kDefaultTarget);
+}
+
+json metrics_of(const Plan& plan, const api::Autoscaling& autoscaling) {
   json metrics = json::array();
   for (const auto& metric : autoscaling.metrics) {
     const auto& average = metric.target_average_value;
     metrics.push_back(metric.type == "Resource" ? resource_metric(metric)
                                                 : pods_metric(metric.name, average.empty() ? kDefaultTarget : average));
   }
-  if (metrics.empty()) metrics.push_back(pods_metric(kDefaultMetric, kDefaultTarget));
+  if (metrics.empty()) metrics.push_back(default_metric(plan));
   return metrics;
 }
 
@@ -50,7 +56,7 @@ std::optional<DesiredObject> render_autoscaler(const Plan& plan) {
       {"scaleTargetRef", {{"apiVersion", target.api_version}, {"kind", target.name}, {"name", plan.name()}}},
       {"minReplicas", autoscaling->min_replicas},
       {"maxReplicas", autoscaling->max_replicas},
-      {"metrics", metrics_of(*autoscaling)}};
+      {"metrics", metrics_of(plan, *autoscaling)}};
   return finish(Kind::autoscaler, autoscaler);
 }
 

@@ -40,7 +40,6 @@ json arguments(const Plan& plan, const ServedModel& model) {
   add("--name", model.entry.name);
   add("--refresh", spec.refresh_policy);
   if (!plan.settings.ca_configmap.empty()) add("--ca-file", std::string(kCaPath) + "/ca.crt");
-  add("--listen", ":" + std::to_string(names::kProgressPort));
   add("--termination-log", "/dev/termination-log");
   return args;
 }
@@ -73,6 +72,15 @@ json labels_of(const ServedModel& model) {
           {std::string(names::kModelLabel), model.entry.name}};
 }
 
+/// In a Job the fetch shows its progress; init containers would have one port several times.
+json job_container(const Plan& plan, const ServedModel& model) {
+  json container = fetch_container(plan, model, names::kFetchContainer);
+  container["args"].push_back("--listen");
+  container["args"].push_back(":" + std::to_string(names::kProgressPort));
+  container["ports"] = {{{"name", "progress"}, {"containerPort", names::kProgressPort}, {"protocol", "TCP"}}};
+  return container;
+}
+
 json fetch_pod_spec(const Plan& plan, const ServedModel& model) {
   json volumes = json::array();
   const std::string volume = model.on_own_claim ? "model-source" : "model-cache";
@@ -84,7 +92,7 @@ json fetch_pod_spec(const Plan& plan, const ServedModel& model) {
                {"automountServiceAccountToken", false},
                {"enableServiceLinks", false},
                {"securityContext", restricted_pod(plan.settings)},
-               {"containers", {fetch_container(plan, model, names::kFetchContainer)}},
+               {"containers", {job_container(plan, model)}},
                {"volumes", std::move(volumes)}};
   place(plan, spec);
   for (auto& toleration : passed_on(model.model().spec.prefetch_tolerations))
@@ -107,7 +115,6 @@ json fetch_container(const Plan& plan, const ServedModel& model, std::string_vie
                     {"imagePullPolicy", plan.settings.image_pull_policy},
                     {"command", {"/usr/bin/model-fetch"}},
                     {"args", arguments(plan, model)},
-                    {"ports", {{{"name", "progress"}, {"containerPort", names::kProgressPort}}}},
                     {"terminationMessagePolicy", "File"},
                     {"securityContext", restricted_container()}};
   if (!plan.settings.ca_configmap.empty()) mounts.push_back(volume_mount("ca", kCaPath, true));

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::string_view kPresetPath = "/etc/llmkube";
 constexpr std::string_view kCacheVariable = "LLAMA_CACHE";
-constexpr std::string_view kApiKey = "LLAMA_API_KEY";
 constexpr std::int64_t kLoadTimeoutSeconds = 1800;
 constexpr std::int64_t kGracePeriodSeconds = 60;
 /// The drain ends before the grace period does, so that llama-server still gets its SIGTERM.
@@ -141,15 +140,6 @@ json server_container(const Plan& plan) {
   return container;
 }
 
-/// The agent needs the key that llama-server asks for, in whatever way the user gave it.
-json agent_environment(const Plan& plan) {
-  json env = json::array();
-  for (auto& variable : passed_on(plan.spec().env)) {
-    if (variable.value("name", "") == kApiKey) env.push_back(std::move(variable));
-  }
-  return env;
-}
-
 /// A native sidecar: it starts before llama-server and is stopped after it, so that it is there while that drains.
 json agent_container(const Plan& plan) {
   json args = {"--server",
@@ -184,7 +174,6 @@ json agent_container(const Plan& plan) {
       {"resources", {{"requests", {{"cpu", "10m"}, {"memory", "32Mi"}}}, {"limits", {{"memory", "128Mi"}}}}},
       {"securityContext", restricted_container()},
       {"volumeMounts", {mount("preset", kPresetPath, true)}}};
-  if (auto env = agent_environment(plan); !env.empty()) container["env"] = std::move(env);
   return container;
 }
 

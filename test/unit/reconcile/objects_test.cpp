@@ -8,8 +8,15 @@ using namespace reconciler;
 
 namespace {
 
-/// Every object of a decision as one file, and the files of its ConfigMap as what they are.
-void check_objects(const std::string& scenario, const Decision& decision) {
+/// Every wanted object as one file, and the files of its ConfigMap as what they are.
+void check_objects(const std::string& scenario, const Scene& scene) {
+  CAPTURE(scene.observed.service.mistakes);
+  REQUIRE(scene.observed.service.mistakes.empty());
+  for (const auto& [name, model] : scene.observed.models) {
+    CAPTURE(name, model.mistakes);
+    REQUIRE(model.mistakes.empty());
+  }
+  const auto decision = scene.decide();
   for (const auto& object : decision.desired) {
     const std::string name = scenario + "/" + std::string(info(object.kind).plural) + "." + object.name;
     check_golden(name + ".json", pretty(object.body));
@@ -46,14 +53,14 @@ TEST_CASE("the example first gets its claim, its files and a Service") {
   CHECK(names_of(scene.decide()) == std::vector<std::string>{"persistentvolumeclaims/llmkube-model-cache",
                                                              "configmaps/edge-multi-model-models",
                                                              "services/edge-multi-model"});
-  check_objects("claim", scene.decide());
+  check_objects("claim", scene);
 }
 
 TEST_CASE("the example with one model there and two on their way") {
   Scene scene(kExample);
   scene.add_fetched("phi4-mini");
   scene.add_model("qwen3-7b-coder");
-  check_objects("example", scene.decide());
+  check_objects("example", scene);
 }
 
 TEST_CASE("a service that uses every field") {
@@ -73,7 +80,7 @@ TEST_CASE("a service that uses every field") {
     "endpoint": {"type": "NodePort", "port": 9000, "nodePort": 30080, "path": "/v1/completions"},
     "autoscaling": {"minReplicas": 2, "maxReplicas": 4, "metrics": [
       {"name": "cpu", "type": "Resource", "targetAverageUtilization": 70},
-      {"name": "llamacpp:requests_deferred", "type": "Pods", "targetAverageValue": "3"}]},
+      {"name": "router_agent_gate_in_flight", "type": "Pods", "targetAverageValue": "3"}]},
     "resources": {"gpu": 1, "cpu": "2", "memory": "4Gi", "hostMemory": "8Gi", "ephemeralStorage": "1Gi",
                   "limits": {"memory": "16Gi"}},
     "modelCache": {"claimName": "my-files"},
@@ -84,13 +91,14 @@ TEST_CASE("a service that uses every field") {
     "runtimeClassName": "nvidia", "priority": "high",
     "podLabels": {"team": "edge", "app": "not-theirs-to-set"}, "podAnnotations": {"note": "mine"},
     "disruption": {"protectAlways": true},
-    "env": [{"name": "LLAMA_API_KEY", "valueFrom": {"secretKeyRef": {"name": "key", "key": "key"}}},
+    "env": [{"name": "GGML_VK_VISIBLE_DEVICES", "value": "0"},
             {"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"}],
     "extraVolumes": [{"name": "templates", "configMap": {"name": "templates"}}],
     "extraVolumeMounts": [{"name": "templates", "mountPath": "/templates"}],
     "imagePullSecrets": [{"name": "mirror"}],
     "podSecurityContext": {"supplementalGroups": [44]}, "securityContext": {"runAsUser": 1000},
-    "probeOverrides": {"startup": {"periodSeconds": 10, "failureThreshold": 360},
+    "probeOverrides": {"startup": {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 10,
+                                   "failureThreshold": 360},
                        "liveness": {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 60}}})");
   scene.settings.ca_configmap = "company-ca";
   scene.cache_claim = "my-files";
@@ -102,7 +110,7 @@ TEST_CASE("a service that uses every field") {
     "prefetchTolerations": [{"key": "loader", "operator": "Exists"}],
     "hardware": {"accelerator": "vulkan", "gpu": {"enabled": true, "count": 1, "vendor": "intel", "layers": 10}}})");
   scene.add_claim("my-files");
-  check_objects("every-field", scene.decide());
+  check_objects("every-field", scene);
   scene.observed.models.erase("a");
   scene.add_fetched("b");
   scene.add_fetched("a");
@@ -110,16 +118,16 @@ TEST_CASE("a service that uses every field") {
       R"({"reason":"Fetched","message":"x","files":[{"path":"/models/f/a-00001-of-00002.gguf","size":5,"role":"model"},
          {"path":"/models/f/a-00002-of-00002.gguf","size":6,"role":"shard"},
          {"path":"/models/f/mmproj-a.gguf","size":7,"role":"mmproj"}]})";
-  check_objects("every-field-fetched", scene.decide());
+  check_objects("every-field-fetched", scene);
 }
 
 TEST_CASE("a Model on a claim of the user's is verified there and mounted from there") {
   Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "mine"}]})");
   scene.add_model("mine", R"({"source": "pvc://user.files/dir/mine.gguf"})");
   scene.add_claim("user.files");
-  check_objects("own-claim", scene.decide());
+  check_objects("own-claim", scene);
   scene.add_fetched("mine");
-  check_objects("own-claim-verified", scene.decide());
+  check_objects("own-claim-verified", scene);
 }
 
 TEST_CASE("an ephemeral cache is filled by init containers") {
@@ -127,7 +135,7 @@ TEST_CASE("an ephemeral cache is filled by init containers") {
                   "modelCache": {"persistence": "Ephemeral"}, "resources": {"ephemeralStorage": "20Gi"}})");
   scene.add_model("a");
   scene.add_model("b", R"({"source": "s3://bucket/b.gguf", "sourceSecretRef": {"name": "aws"}})");
-  check_objects("ephemeral", scene.decide());
+  check_objects("ephemeral", scene);
 }
 
 TEST_CASE("a service of one model is a llama-server in LLMKube's order of arguments") {
@@ -136,14 +144,14 @@ TEST_CASE("a service of one model is a llama-server in LLMKube's order of argume
                   "extraArgs": ["--seed", "7"], "resources": {"gpu": 1}})",
       "single");
   scene.add_fetched("phi4-mini");
-  check_objects("single", scene.decide());
+  check_objects("single", scene);
 }
 
 TEST_CASE("a service with the gate: clients come in by the agent") {
   Scene scene(kExample);
   scene.settings.gate = true;
   scene.add_fetched("phi4-mini");
-  check_objects("gate", scene.decide());
+  check_objects("gate", scene);
 }
 
 TEST_CASE("one claim per service belongs to the service") {
