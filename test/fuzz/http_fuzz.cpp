@@ -1,0 +1,91 @@
+// Any bytes as what a client sends, cut anywhere: framed the same way however they come, and answered in HTTP.
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/log.hpp"
+#include "common/net/framer.hpp"
+#include "common/net/http_engine.hpp"
+
+namespace {
+
+using net::Frame;
+
+constexpr net::FrameLimits kLimits{.head_bytes = 4096, .body_bytes = 1024};
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+net::HttpEngine& engine() {
+  static net::HttpEngine* const kEngine = [] {
+    base::log::set_level(base::log::Level::error);
+    auto* made = new net::HttpEngine;
+    made->add({"POST", "/echo", [](const net::Request& request) {
+                 net::Response response;
+                 response.headers.emplace_back("X-Path", request.path);
+                 response.headers.emplace_back("X-Type", std::string(request.header("content-type")));
+                 response.body = std::string(request.body);
+                 return response;
+               }});
+    made->add({"GET", "/", [](const net::Request& request) { return net::plain(200, request.parameter("q")); }});
+    return made;
+  }();
+  return *kEngine;
+}
+
+/// One answer, as a client would read it: a status line, headers without a stray line break, and the body's length.
+void check_answer(std::string_view answer) {
+  require(answer.starts_with("HTTP/1.1 "));
+  const auto end = answer.find("\r\n\r\n");
+  require(end != std::string_view::npos);
+  const auto head = answer.substr(0, end + 2);
+  for (std::size_t i = 0; i < head.size(); ++i) require(head[i] != '\n' || (i > 0 && head[i - 1] == '\r'));
+}
+
+/// What a connection does with a stream: the states at the end of each request, for comparison.
+std::vector<std::size_t> serve(std::string_view stream, std::size_t chunk) {
+  static const std::atomic<bool> kDraining{false};
+  std::vector<std::size_t> ends;
+  std::string buffer;
+  std::size_t consumed = 0;
+  while (!stream.empty()) {
+    const auto part = stream.substr(0, chunk);
+    stream.remove_prefix(part.size());
+    buffer += part;
+    for (auto frame = net::frame_request(buffer, kLimits); frame.state == Frame::State::complete;
+         frame = net::frame_request(buffer, kLimits)) {
+      const std::string_view request(buffer);
+      const auto answer = engine().respond(request.substr(0, frame.head_bytes),
+                                           request.substr(frame.head_bytes, frame.body_bytes), "192.0.2.1", kDraining);
+      check_answer(answer.bytes);
+      consumed += frame.total();
+      ends.push_back(consumed);
+      if (answer.close) return ends;
+      buffer.erase(0, frame.total());
+    }
+    const auto frame = net::frame_request(buffer, kLimits);
+    if (frame.state == Frame::State::refused) {
+      require(frame.status >= 400 && !frame.reason.empty());
+      check_answer(net::refusal(frame.status, frame.reason));
+      return ends;
+    }
+    require(buffer.size() <= kLimits.head_bytes + kLimits.body_bytes + chunk);
+  }
+  return ends;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view stream(reinterpret_cast<const char*>(data), size);
+  const auto whole = serve(stream, std::max<std::size_t>(1, size));
+  require(serve(stream, 1 + size / 3) == whole);
+  if (size < 400) require(serve(stream, 1) == whole);
+  return 0;
+}
