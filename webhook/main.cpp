@@ -1,6 +1,10 @@
 #include <CLI/CLI.hpp>
+#include <iostream>
+#include <map>
 
 #include "common/base/signals.hpp"
+#include "common/rules/docs.hpp"
+#include "webhook/check/check.hpp"
 #include "webhook/serve.hpp"
 
 namespace {
@@ -22,6 +26,33 @@ void add_serve_flags(CLI::App& app, webhook::ServeOptions& options) {
       ->default_str("5");
 }
 
+using Format = webhook::CheckOptions::Format;
+
+const std::map<std::string, Format> kFormats{
+    {"text", Format::text}, {"json", Format::json}, {"sarif", Format::sarif}, {"github", Format::github}};
+
+constexpr const char* kCheckFooter =
+    "Exit status: 0 clean, 1 findings, 2 something could not be read.\n"
+    "\n"
+    "  webhook check manifests/                     every .yaml, .yml and .json below the folder\n"
+    "  helm template . | webhook check -            what a chart renders\n"
+    "  webhook check --strict -o github manifests/  in a workflow: warnings fail, findings stand in the diff\n"
+    "  webhook check --defaults isvc.yaml           the objects as the cluster would hold them";
+
+/// The flags of `check`.
+void add_check_flags(CLI::App& app, webhook::CheckOptions& options) {
+  app.add_option_function<std::string>(
+         "-o,--output", [&options](const std::string& word) { options.format = kFormats.at(word); },
+         "text, json, sarif or github")
+      ->check(CLI::IsMember({"text", "json", "sarif", "github"}))
+      ->default_str("text");
+  app.add_flag("--strict", options.strict, "warnings fail too");
+  app.add_flag("--defaults", options.defaults,
+               "print the objects as the cluster would hold them; findings go to standard error");
+  app.add_option("PATH", options.paths, "files, folders, or - for standard input")->required();
+  app.footer(kCheckFooter);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -35,6 +66,16 @@ int main(int argc, char** argv) {
   auto* serve = app.add_subcommand("serve", "answer the API server's admission reviews; the default");
   add_serve_flags(*serve, serve_options);
 
+  webhook::CheckOptions check_options;
+  auto* check = app.add_subcommand("check", "judge manifests in files, as admission would, and say more");
+  add_check_flags(*check, check_options);
+  auto* rules = app.add_subcommand("rules", "print all rules, with examples, as Markdown");
+
   CLI11_PARSE(app, argc, argv);
+  if (*check) return webhook::run_check(check_options, std::cin, std::cout, std::cerr);
+  if (*rules) {
+    std::cout << rules::rules_markdown();
+    return 0;
+  }
   return webhook::serve(serve_options, signals);
 }

@@ -251,6 +251,13 @@ std::vector<ParsedFlag> parse_llama_flags(const std::vector<std::string>& args) 
     }
     if (entry == nullptr) {
       parsed.problem = looks_like_flag(word) ? FlagProblem::unknown : FlagProblem::not_a_flag;
+      // What follows an unknown flag is most likely its value: one mistake, not two.
+      const bool value_follows =
+          !joined && parsed.problem == FlagProblem::unknown && i < args.size() && !looks_like_flag(args[i]);
+      if (value_follows) {
+        parsed.value_index = i;
+        parsed.value = args[i++];
+      }
     } else {
       parsed.flag = entry->flag;
       if (entry->flag->arity == 0) {

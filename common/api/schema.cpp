@@ -104,10 +104,6 @@ class Loader {
       if (!out.pattern) broken("a pattern is not understood: " + std::string(*pattern));
     }
     if (const JsonValue* value = base::find(node, "default")) out.default_json = base::to_text(*value);
-    if (const JsonValue* keys = base::find(node, "x-kubernetes-list-map-keys")) {
-      for (const auto& key : keys->GetArray()) out.map_keys.push_back(base::as_string(&key).value_or(""));
-    }
-    out.is_set = base::as_string(base::find(node, "x-kubernetes-list-type")) == "set";
   }
 
   base::JsonDocument document_;

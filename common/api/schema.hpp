@@ -41,9 +41,6 @@ struct Schema {
   std::string_view pattern_text;
   /// JSON text; empty when there is none.
   std::string default_json;
-  /// Of a list that is a map: the keys of its items that make one unique.
-  std::vector<std::string_view> map_keys;
-  bool is_set = false;
 
   /// Null when there is no such property.
   [[nodiscard]] const Schema* property(std::string_view name) const;

@@ -94,6 +94,8 @@ enum class Scope {
   /// llamacpp and llamacpp-router.
   llama_runtimes,
   router_runtimes,
+  /// None: `webhook check` alone can see it, where it has the file and its neighbours.
+  offline,
 };
 
 struct Rule {

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
-#include <set>
 #include <string>
 
 #include "common/base/text.hpp"
@@ -101,29 +100,14 @@ class Walk {
   void list(const Schema& schema, const JsonValue& list, const FieldPath& path) {
     const std::size_t size = list.Size();
     if (schema.max_items && size > *schema.max_items)
-      say("schema-items", path, list, {"at most", std::to_string(*schema.max_items), std::to_string(size)});
+      say("schema-many", path, list, {std::to_string(*schema.max_items), std::to_string(size)});
     if (schema.min_items && size < *schema.min_items)
-      say("schema-items", path, list, {"at least", std::to_string(*schema.min_items), std::to_string(size)});
+      say("schema-few", path, list, {std::to_string(*schema.min_items)});
     // A list over its limit is not read on: one answer must stay short.
     const std::size_t read = schema.max_items ? std::min(size, *schema.max_items) : size;
     if (schema.items != nullptr) {
       for (std::size_t i = 0; i < read; ++i)
         value(*schema.items, list[static_cast<rapidjson::SizeType>(i)], path.at(i));
-    }
-    duplicates(schema, list, path);
-  }
-
-  void duplicates(const Schema& schema, const JsonValue& list, const FieldPath& path) {
-    if (schema.map_keys.empty() && !schema.is_set) return;
-    std::set<std::string> seen;
-    for (rapidjson::SizeType i = 0; i < list.Size(); ++i) {
-      std::string identity;
-      if (schema.is_set) identity = base::to_text(list[i]);
-      for (const auto key : schema.map_keys) {
-        const JsonValue* value = base::find(list[i], key);
-        identity += (value == nullptr ? "" : base::to_text(*value)) + "\n";
-      }
-      if (!seen.insert(identity).second) say("schema-duplicate", path.at(i), list[i], {});
     }
   }
 
@@ -142,9 +126,9 @@ class Walk {
   void text(const Schema& schema, const JsonValue& value, const FieldPath& path) {
     const std::string_view text(value.GetString(), value.GetStringLength());
     if (schema.max_length && characters(text) > *schema.max_length)
-      say("schema-length", path, value, {"at most", std::to_string(*schema.max_length)});
+      say("schema-long", path, value, {std::to_string(*schema.max_length)});
     if (schema.min_length && characters(text) < *schema.min_length)
-      say("schema-length", path, value, {"at least", std::to_string(*schema.min_length)});
+      say("schema-short", path, value, {std::to_string(*schema.min_length)});
     if (!schema.pattern || schema.pattern->matches(text)) return;
     if (schema.type == Schema::Type::int_or_string) {
       say("quantity", path, value, {});
@@ -186,7 +170,7 @@ class Walk {
     for (const auto allowed : schema.allowed) list += (list.empty() ? "" : ", ") + std::string(allowed);
     const std::string near =
         written.size() > 64 ? "" : base::nearest(written, {schema.allowed.begin(), schema.allowed.end()});
-    say("schema-choice", path, value, {list, near.empty() ? "write one of them" : "did you mean " + near + "?"});
+    say("schema-choice", path, value, {list, near.empty() ? "" : "did you mean " + near + "?"});
   }
 
   std::vector<Finding>& out_;

@@ -13,7 +13,7 @@ constexpr Severity kError = Severity::error;
 constexpr Severity kWarning = Severity::warning;
 constexpr Scope kEvery = Scope::every_runtime;
 constexpr Scope kLlama = Scope::llama_runtimes;
-constexpr Scope kRouter = Scope::router_runtimes;
+constexpr Scope kOffline = Scope::offline;
 
 constexpr Rule kRules[] = {
     // What the CRD's schema says; reported by the schema walk for both kinds.
@@ -25,14 +25,20 @@ constexpr Rule kRules[] = {
      "must be one of {0}", "{1}", "cacheTypeK: q8_0", "cacheTypeK: q8_1"},
     {"schema-range", kService, kError, Reason::invalid, "a number lies within its bounds", "must be {0} {1}", "",
      "contextSize: 4096", "contextSize: 12"},
-    {"schema-length", kService, kError, Reason::too_long, "a text has a length that its field takes",
-     "must have {0} {1} characters", "", "modelCache: {claimName: a}", "modelCache: {claimName: ''}"},
-    {"schema-items", kService, kError, Reason::too_many, "a list has a number of items that its field takes",
-     "must have {0} {1} items, has {2}", "", "models: [{name: a}]", "models: []"},
+    {"schema-long", kService, kError, Reason::too_long, "a text is no longer than its field takes",
+     "must have at most {0} characters", "shorten it", "modelCache: {claimName: a}",
+     "models: [{name: a, aliases: "
+     "[a1234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+     "01234567890123456789]}]"},
+    {"schema-short", kService, kError, Reason::invalid, "a text is no shorter than its field takes",
+     "must have at least {0} character(s)", "", "modelCache: {claimName: a}", "modelCache: {claimName: ''}"},
+    {"schema-many", kService, kError, Reason::too_many, "a list has no more items than its field takes",
+     "must have at most {0} items, has {1}", "shorten it", "models: [{name: a, aliases: [b1]}]",
+     "models: [{name: a, aliases: [b1, b2, b3, b4, b5, b6, b7, b8, b9, c1, c2, c3, c4, c5, c6, c7, c8]}]"},
+    {"schema-few", kService, kError, Reason::invalid, "a list has no fewer items than its field takes",
+     "must have at least {0} item(s)", "", "models: [{name: a}]", "models: []"},
     {"schema-pattern", kService, kError, Reason::invalid, "a text has the form that its field takes",
      "does not match {0}", "", "ropeScaling: {type: yarn, factor: '4.0'}", "ropeScaling: {type: yarn, factor: four}"},
-    {"schema-duplicate", kService, kError, Reason::duplicate, "a list that is a map or set holds each key once",
-     "stands here for the second time", "remove one", "extraVolumes: [{name: v, projected: {sources: []}}]", ""},
 
     // The union: one Model, or a list of them.
     {"models-required", kService, kError, Reason::required, "a router runtime has spec.models",
@@ -77,14 +83,14 @@ constexpr Rule kRules[] = {
      judge::alias_text},
     {"alias-unique", kService, kError, Reason::duplicate, "a name or alias stands for one model only",
      "{0} has this name already, and llama-server would not start", "choose another alias",
-     "models: [{name: a, aliases: [x]}, {name: b, aliases: [y]}]", "models: [{name: a, aliases: [b]}, {name: b}]",
+     "models: [{name: a, aliases: [a1]}, {name: b, aliases: [b1]}]", "models: [{name: a, aliases: [b]}, {name: b}]",
      judge::alias_unique},
 
     // spec.router.
     {"preload-known", kService, kError, Reason::not_supported, "preload holds names of spec.models",
      "is no name in spec.models", "{0}", "router: {preload: [a]}", "router: {preload: [nobody]}", judge::preload_known},
     {"preload-unique", kService, kError, Reason::duplicate, "preload holds each name once",
-     "stands here for the second time", "remove it", "router: {maxLoadedModels: 2, preload: [a, b], x: 1}",
+     "stands here for the second time", "remove it", "router: {maxLoadedModels: 2, preload: [a, b]}",
      "router: {maxLoadedModels: 2, preload: [a, a]}", judge::preload_unique},
     {"preload-count", kService, kError, Reason::too_many, "preload fits into maxLoadedModels",
      "preloads {0} models, and {1} may be loaded", "shorten it, or raise spec.router.maxLoadedModels",
@@ -137,15 +143,15 @@ constexpr Rule kRules[] = {
      "{0} says the same as {1}, and wins", "keep one of them", "contextSize: 4096",
      "{contextSize: 4096, extraArgs: [--ctx-size, '8192']}", judge::flag_beside_field},
     {"flag-moved", kService, kWarning, Reason::invalid, "a flag for all models leaves models their own value",
-     "on the command line {0} would beat models[].{1}; it goes into [*], and the models' values win",
-     "set spec.{1} to say it plainly", "{contextSize: 4096, models: [{name: a, contextSize: 8192}]}",
+     "{0} goes into [*], where models[].{1} wins; on the command line it would not", "set spec.{1} to say it plainly",
+     "{contextSize: 4096, models: [{name: a, contextSize: 8192}]}",
      "{extraArgs: [--ctx-size, '4096'], models: [{name: a, contextSize: 8192}]}", judge::flag_moved},
     {"flag-twice", kService, kWarning, Reason::duplicate, "a flag stands once",
      "{0} stands here before; the last one wins", "remove one", "extraArgs: [--lora, a, --lora, b]",
      "extraArgs: [--seed, '1', -s, '2']", judge::flag_twice},
     {"preset-text", kService, kError, Reason::invalid, "texts that end in the preset can stand there",
-     "cannot stand in the preset: {0}", "write it without", "tensorOverrides: [exps=CPU]",
-     "tensorOverrides: [exps=CPU # all]", judge::preset_text},
+     "cannot stand in the preset: {0}", "write it without", "tensorOverrides: ['exps=CPU']",
+     "tensorOverrides: ['exps=CPU # all']", judge::preset_text},
     {"env-reserved", kService, kError, Reason::forbidden, "env leaves the router's settings alone",
      "this variable would change the router or every model", "{0}", "env: [{name: TZ, value: UTC}]",
      "env: [{name: LLAMA_ARG_CTX_SIZE, value: '1'}]", judge::env_reserved},
@@ -229,19 +235,18 @@ constexpr Rule kRules[] = {
      "probeOverrides: {readiness: {httpGet: {path: /readyz, port: agent}}}",
      "probeOverrides: {readiness: {httpGet: {path: /health, port: 8080}}}", judge::probe_readiness},
     {"autoscaling-bounds", kService, kError, Reason::invalid, "the fewest replicas are no more than the most",
-     "is more than maxReplicas, which is {0}", "", "autoscaling: null",
-     "{runtime: llamacpp, modelRef: a, models: null, autoscaling: {minReplicas: 3, maxReplicas: 2}}",
-     judge::autoscaling_bounds, nullptr, kLlama},
+     "is more than maxReplicas, which is {0}", "", "autoscaling: {minReplicas: 1, maxReplicas: 2}",
+     "autoscaling: {minReplicas: 3, maxReplicas: 2}", judge::autoscaling_bounds, nullptr, kLlama},
     {"autoscaling-target", kService, kError, Reason::required, "a metric has its target", "{0}", "write one",
-     "{runtime: llamacpp, modelRef: a, models: null, autoscaling: {maxReplicas: 2, metrics: [{name: cpu, type: "
-     "Resource, "
-     "targetAverageUtilization: 80}]}}",
-     "{runtime: llamacpp, modelRef: a, models: null, autoscaling: {maxReplicas: 2, metrics: [{name: cpu, type: "
-     "Resource}]}}",
-     judge::autoscaling_target, nullptr, kLlama},
+     "autoscaling: {maxReplicas: 2, metrics: [{name: cpu, type: Resource, targetAverageUtilization: 80}]}",
+     "autoscaling: {maxReplicas: 2, metrics: [{name: cpu, type: Resource}]}", judge::autoscaling_target, nullptr,
+     kLlama},
     {"autoscaling-model-metric", kService, kError, Reason::forbidden, "scaling goes by a metric of the Pod",
      "counts one model, and vanishes when that model is unloaded; scaling adds whole Pods",
-     "scale by a metric of the Pod, for example {type: Resource, name: cpu}", "autoscaling: null", "",
+     "scale by a metric of the Pod, for example {type: Resource, name: cpu}",
+     "autoscaling: {maxReplicas: 2, metrics: [{name: cpu, type: Resource, targetAverageUtilization: 80}]}",
+     "autoscaling: {maxReplicas: 2, metrics: [{name: 'llamacpp:requests_processing', type: Pods, targetAverageValue: "
+     "'2'}]}",
      judge::autoscaling_model_metric},
     {"autoscaling-scales-pods", kService, kWarning, Reason::invalid, "scaling whole Pods is meant",
      "scales whole Pods: each replica holds every model and its own GPU", "", "autoscaling: null",
@@ -326,16 +331,34 @@ constexpr Rule kRules[] = {
      judge::secret_name},
     {"gpu-two-ways", kModel, kError, Reason::forbidden, "a GPU is asked for in one way",
      "resourceClaims ask for a GPU too", "keep one of them", "hardware: {gpu: {resourceName: a.b/c}}",
-     "hardware: {gpu: {resourceName: a.b/c, resourceClaims: [{name: x, resourceClaimName: y}]}}", nullptr,
+     "hardware: {gpu: {resourceName: a.b/c, resourceClaims: [{name: x, resourceClaimName: gpu}]}}", nullptr,
      judge::gpu_two_ways},
     {"gpu-claim", kModel, kError, Reason::invalid, "a claim is named in one way",
      "must name exactly one of resourceClaimName and resourceClaimTemplateName", "",
-     "hardware: {gpu: {resourceClaims: [{name: x, resourceClaimName: y}]}}",
+     "hardware: {gpu: {resourceClaims: [{name: x, resourceClaimName: gpu}]}}",
      "hardware: {gpu: {resourceClaims: [{name: x}]}}", nullptr, judge::gpu_claim},
     {"accelerator-vendor", kModel, kWarning, Reason::invalid, "accelerator and vendor fit together",
      "accelerator {0} is {1}'s; the GPU asked for is this vendor's", "set vendor: {1}",
      "hardware: {accelerator: rocm, gpu: {vendor: amd}}", "hardware: {accelerator: rocm, gpu: {vendor: nvidia}}",
      nullptr, judge::accelerator_vendor},
+
+    // What only `webhook check` sees: the API server drops unknown fields before a webhook is asked, and a webhook
+    // sees one object.
+    {"unknown-field", kService, kError, Reason::forbidden, "every field is one of the API's",
+     "is no field of {0}; the API server would drop it, or refuse it with strict validation", "{1}", "replicas: 1",
+     "replica: 1", nullptr, nullptr, kOffline},
+    {"duplicate-key", kService, kError, Reason::duplicate, "a key stands once in its map",
+     "stands here for the second time", "remove one of them", "replicas: 1", "{replicas: 1, 'replicas': 1}", nullptr,
+     nullptr, kOffline},
+    {"api-version", kService, kError, Reason::not_supported, "apiVersion is this API's version",
+     "this API has version {0}", "write it", "", "", nullptr, nullptr, kOffline},
+    {"service-name-clash", kService, kError, Reason::duplicate, "services have Service names of their own",
+     "makes the Service name \"{0}\", as {1} does", "rename one of them", "", "", nullptr, nullptr, kOffline},
+    {"model-missing", kService, kWarning, Reason::invalid, "the Models of a service are there",
+     "no Model of this name in the files", "add it, unless the cluster has it", "", "", nullptr, nullptr, kOffline},
+    {"source-shared", kService, kWarning, Reason::invalid, "two names of one source are meant",
+     "has the same source as {0}; with one model loaded at a time, changing between them swaps",
+     "use one Model with an alias", "", "", nullptr, nullptr, kOffline},
 };
 
 }  // namespace

@@ -24,6 +24,8 @@ bool covers(Scope scope, const Service& service) {
       return service.router || service.runtime == "llamacpp";
     case Scope::router_runtimes:
       return service.router;
+    case Scope::offline:
+      break;
   }
   return false;
 }
@@ -144,7 +146,7 @@ void not_of_this_api(const JsonValue& object, std::vector<Finding>& out) {
     return;
   }
   report.rule = &rule("schema-choice");
-  report.at(root.child("kind"), base::find(object, "kind"), {"InferenceService, Model", "write one of them"});
+  report.at(root.child("kind"), base::find(object, "kind"), {"InferenceService, Model", ""});
 }
 
 }  // namespace

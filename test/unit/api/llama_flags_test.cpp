@@ -52,11 +52,12 @@ TEST_CASE("an argument list is read as llama-server reads it") {
 }
 
 TEST_CASE("what is wrong with an argument list is said by place") {
-  const auto flags = api::parse_llama_flags({"--mlock", "word", "-fa", "--jinja", "--no-warmup=1", "--ctx-size"});
+  const auto flags = api::parse_llama_flags({"word", "--mlock", "word", "-fa", "--jinja", "--no-warmup=1", "--ctx-size"});
   REQUIRE(flags.size() == 6);
-  CHECK(flags[0].problem == FlagProblem::unknown);
-  CHECK(flags[0].key() == "mlock");
-  CHECK(flags[1].problem == FlagProblem::not_a_flag);
+  CHECK(flags[0].problem == FlagProblem::not_a_flag);
+  CHECK(flags[1].problem == FlagProblem::unknown);
+  CHECK(flags[1].key() == "mlock");
+  CHECK(flags[1].value == "word");
   CHECK(flags[2].problem == FlagProblem::value_missing);
   CHECK(flags[3].problem == FlagProblem::none);
   CHECK(flags[4].problem == FlagProblem::value_unexpected);

@@ -73,7 +73,7 @@ TEST_CASE("65 models are too many, 64 are not") {
     return lines_of(service(R"({"runtime":"llamacpp-router","models":[)" + models + "]}"));
   };
   CHECK(with(64).empty());
-  CHECK(with(65) == Lines{"spec.models: Too many: [...]: must have at most 64 items, has 65"});
+  CHECK(with(65) == Lines{"spec.models: Too many: [...]: must have at most 64 items, has 65; shorten it"});
 }
 
 TEST_CASE("what is no object of this API is said to be none") {

@@ -1,0 +1,186 @@
+#include "webhook/check/check.hpp"
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "test/catch.hpp"
+
+namespace {
+
+struct Answer {
+  int status = 0;
+  std::string out;
+  std::string err;
+};
+
+Answer check(const std::string& text, webhook::CheckOptions options = {}) {
+  std::istringstream in(text);
+  std::ostringstream out;
+  std::ostringstream err;
+  if (options.paths.empty()) options.paths = {"-"};
+  const int status = webhook::run_check(options, in, out, err);
+  return {status, out.str(), err.str()};
+}
+
+const std::string kModel =
+    "apiVersion: inference.llmkube.dev/v1alpha1\nkind: Model\nmetadata: {name: a}\nspec: {source: "
+    "'https://h/a.gguf'}\n";
+
+std::string service(const std::string& spec) {
+  return kModel +
+         "---\napiVersion: inference.llmkube.dev/v1alpha1\nkind: InferenceService\nmetadata:\n  name: edge\nspec:\n"
+         "  runtime: llamacpp-router\n  models:\n  - name: a\n  resources: {requests: {nvidia.com/gpu: 1}}\n" +
+         spec;
+}
+
+}  // namespace
+
+TEST_CASE("a clean file is clean") {
+  const auto answer = check(service(""));
+  CHECK(answer.out.empty());
+  CHECK(answer.status == 0);
+  CHECK(answer.err == "0 errors, 0 warnings in 2 objects\n");
+}
+
+TEST_CASE("a finding stands at its line and column, with the line and a caret") {
+  const auto answer = check(service("  router:\n    preload: [nobody]\n"));
+  CHECK(answer.status == 1);
+  CHECK_THAT(answer.out,
+             ContainsSubstring("stdin:16:15: error: spec.router.preload[0]: Unsupported value: \"nobody\""));
+  CHECK_THAT(answer.out, ContainsSubstring("\n      preload: [nobody]\n                ^\n"));
+}
+
+TEST_CASE("what is missing stands at what lacks it") {
+  const auto answer =
+      check("apiVersion: inference.llmkube.dev/v1alpha1\nkind: Model\nmetadata: {name: a}\nspec:\n  format: gguf\n");
+  CHECK_THAT(answer.out, ContainsSubstring("stdin:4:1: error: spec.source: Required value: source is missing"));
+}
+
+TEST_CASE("unknown fields are found at any depth, with what was meant") {
+  CHECK_THAT(
+      check(service("  replica: 2\n")).out,
+      ContainsSubstring("spec.replica: Forbidden: \"replica\": is no field of spec; the API server would drop it, or "
+                        "refuse it with strict validation; did you mean replicas?"));
+  CHECK_THAT(check(service("  preload: [a]\n")).out, ContainsSubstring("did you mean spec.router.preload?"));
+  CHECK_THAT(check(service("  env:\n  - name: A\n    vlaue: b\n")).out, ContainsSubstring("spec.env[0].vlaue"));
+  CHECK_THAT(check(service("  router: {scheduling: {polcy: Fair}}\n")).out, ContainsSubstring("did you mean policy?"));
+}
+
+TEST_CASE("booleans of YAML 1.1 are booleans, as values and as keys") {
+  CHECK_THAT(check(service("  image: on\n")).out,
+             ContainsSubstring("spec.image: Invalid value: true: must be a string"));
+  CHECK_THAT(check(service("  y: 1\n")).out, ContainsSubstring("spec.true: Forbidden: \"true\""));
+}
+
+TEST_CASE("a key that stands twice is an error") {
+  const auto answer = check(service("  replicas: 1\n  replicas: 1\n"));
+  CHECK(answer.status == 1);
+  CHECK_THAT(answer.out, ContainsSubstring("stdin:16:3: error: replicas: Duplicate value: \"replicas\""));
+}
+
+TEST_CASE("anchors and merge keys are resolved") {
+  const auto answer = check(
+      "apiVersion: inference.llmkube.dev/v1alpha1\nkind: Model\nmetadata: &m {name: a}\nspec: &s\n  source: "
+      "https://h/a.gguf\n---\n" +
+      service("  podLabels: &l {a: b}\n  podAnnotations: {<<: *l, c: d}\n  nodeSelector: *l\n"));
+  CHECK(answer.out.empty());
+}
+
+TEST_CASE("other kinds are counted and passed by") {
+  const auto answer = check(
+      "apiVersion: v1\nkind: Pod\n---\napiVersion: serving.kserve.io/v1\nkind: InferenceService\n---\n" + service(""));
+  CHECK(answer.status == 0);
+  CHECK_THAT(answer.err, ContainsSubstring("2 objects of other kinds passed by"));
+}
+
+TEST_CASE("lists and JSON are read") {
+  const std::string object =
+      R"({"apiVersion":"inference.llmkube.dev/v1alpha1","kind":"Model","metadata":{"name":"a"},"spec":{"source":"https://h/a.gguf","sha256":"x"}})";
+  CHECK_THAT(check(object).out, ContainsSubstring("stdin:1:"));
+  const auto list = check("{\n \"apiVersion\": \"v1\",\n \"kind\": \"List\",\n \"items\": [\n" + object + "\n]}");
+  CHECK(list.status == 1);
+  CHECK_THAT(list.out, ContainsSubstring("stdin:5:"));
+  CHECK_THAT(list.out, ContainsSubstring("spec.sha256"));
+  CHECK_THAT(check("apiVersion: v1\nkind: List\nitems:\n- " + object).out, ContainsSubstring("spec.sha256"));
+}
+
+TEST_CASE("a wrong version of the API is named") {
+  CHECK_THAT(check("apiVersion: inference.llmkube.dev/v1\nkind: Model\nspec: {source: 'https://h/a.gguf'}\n").out,
+             ContainsSubstring("apiVersion: Unsupported value"));
+}
+
+TEST_CASE("neighbours: a missing Model, one source twice, one Service name twice") {
+  CHECK_THAT(check(service("  draft: 1\n")).out, ContainsSubstring("spec.draft"));
+  const auto missing = check(service("").substr(kModel.size()));
+  CHECK(missing.status == 0);
+  CHECK_THAT(missing.out,
+             ContainsSubstring("warning: spec.models[0].name: Invalid value: \"a\": no Model of this name"));
+  webhook::CheckOptions strict;
+  strict.strict = true;
+  CHECK(check(service("").substr(kModel.size()), strict).status == 1);
+  std::string twin = service("");
+  const std::string second =
+      "---\napiVersion: inference.llmkube.dev/v1alpha1\nkind: Model\nmetadata: {name: b}\nspec: {source: "
+      "'https://h/a.gguf'}\n";
+  std::string two = twin;
+  two.replace(two.find("  - name: a\n"), 12, "  - name: a\n  - name: b\n");
+  CHECK_THAT(check(second + "---\n" + two).out, ContainsSubstring("has the same source as a"));
+  std::string dotted = service("").substr(kModel.size());
+  dotted.replace(dotted.find("name: edge"), 10, "name: x.y");
+  std::string dashed = service("").substr(kModel.size());
+  dashed.replace(dashed.find("name: edge"), 10, "name: x-y");
+  CHECK_THAT(check(kModel + dotted + dashed).out, ContainsSubstring("makes the Service name \"x-y\", as x.y does"));
+}
+
+TEST_CASE("what cannot be read is status 2") {
+  CHECK(check("a: [").status == 2);
+  CHECK(check("{\"a\": ").status == 2);
+  CHECK(check(std::string(200000, '[')).status == 2);
+  CHECK(check("{\"a\":" + std::string(200000, '[')).status == 2);
+  webhook::CheckOptions options;
+  options.paths = {"/nonexistent/file.yaml"};
+  CHECK(check("", options).status == 2);
+}
+
+TEST_CASE("aliases that explode are not followed") {
+  std::string text = "a0: &a0 [x]\n";
+  for (int i = 1; i < 12; ++i) {
+    const std::string before = "*a" + std::to_string(i - 1);
+    text += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before;
+    for (int j = 0; j < 9; ++j) text += ", " + before;
+    text += "]\n";
+  }
+  CHECK(check(text).status == 2);
+}
+
+TEST_CASE("formats for machines") {
+  webhook::CheckOptions options;
+  const std::string text = service("  router: {preload: [nobody]}\n");
+  options.format = webhook::CheckOptions::Format::json;
+  const auto list = nlohmann::json::parse(check(text, options).out);
+  REQUIRE(list.size() == 1);
+  CHECK(list[0]["rule"] == "preload-known");
+  CHECK(list[0]["line"] == 15);
+  CHECK(list[0]["object"] == "InferenceService edge");
+  options.format = webhook::CheckOptions::Format::sarif;
+  const auto sarif = nlohmann::json::parse(check(text, options).out);
+  CHECK(sarif["runs"][0]["results"][0]["ruleId"] == "preload-known");
+  CHECK(sarif["runs"][0]["tool"]["driver"]["rules"].size() == 1);
+  options.format = webhook::CheckOptions::Format::github;
+  CHECK_THAT(check(text, options).out,
+             ContainsSubstring("::error file=stdin,line=15,col=22,title=preload-known::spec.router"));
+}
+
+TEST_CASE("--defaults prints the objects as the cluster would hold them") {
+  webhook::CheckOptions options;
+  options.defaults = true;
+  const auto answer = check(service("  imagePullSecrets: [{}]\n"), options);
+  CHECK(answer.status == 0);
+  CHECK_THAT(answer.out, ContainsSubstring("refreshPolicy: IfNotPresent"));
+  CHECK_THAT(answer.out, ContainsSubstring("    maxLoadedModels: 1"));
+  CHECK_THAT(answer.out, ContainsSubstring("      policy: Fair"));
+  CHECK_THAT(answer.out, ContainsSubstring("imagePullSecrets:\n    - name: \"\""));
+  CHECK(answer.out.find("warning") == std::string::npos);
+  CHECK(check(answer.out, options).out == answer.out);
+}

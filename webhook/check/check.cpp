@@ -1,0 +1,272 @@
+#include "webhook/check/check.hpp"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <filesystem>
+#include <iterator>
+#include <optional>
+#include <tuple>
+#include <unordered_map>
+
+#include "common/base/file.hpp"
+#include "common/base/text.hpp"
+#include "common/rules/rule.hpp"
+#include "webhook/check/defaulted.hpp"
+#include "webhook/check/json_reader.hpp"
+#include "webhook/check/neighbours.hpp"
+#include "webhook/check/output.hpp"
+#include "webhook/check/unknown_fields.hpp"
+#include "webhook/check/yaml_reader.hpp"
+
+namespace webhook {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxFileBytes = std::size_t{256} << 20U;
+constexpr int kClean = 0;
+constexpr int kFindings = 1;
+constexpr int kUnreadable = 2;
+
+/// A file that was read; its nodes and lines stay for the findings about it.
+struct File {
+  std::string name;
+  std::string text;
+  Documents documents;
+  /// Where each line begins; filled when the first one is asked for.
+  std::vector<std::size_t> line_starts;
+};
+
+std::string text_of(const Node& object, std::string_view key) {
+  const Node* value = object.find(key);
+  return value != nullptr && value->kind == Node::Kind::string ? value->text : std::string{};
+}
+
+class Run {
+ public:
+  Run(const CheckOptions& options, std::istream& in, std::ostream& out, std::ostream& err)
+      : options_(options), in_(in), out_(out), err_(err) {}
+
+  int run() {
+    for (const auto& path : options_.paths) read(path);
+    for (auto& file : files_) check_file(file);
+    neighbours_.finish(findings_);
+    put_in_order();
+    if (options_.defaults) {
+      write_defaulted();
+      std::erase_if(findings_,
+                    [](const LocatedFinding& found) { return found.finding.severity == rules::Severity::warning; });
+    }
+    write_findings(
+        options_.format, findings_, [this](const auto& file, auto line) { return line_of(file, line); },
+        options_.defaults ? err_ : out_);
+    return close();
+  }
+
+ private:
+  // Reading.
+
+  void cannot_read(const std::string& path, std::string_view why) {
+    err_ << path << ": " << why << "\n";
+    unreadable_ = true;
+  }
+
+  void read(const std::string& path) {
+    std::error_code error;
+    if (path == "-") {
+      add("stdin", std::string(std::istreambuf_iterator<char>(in_), {}));
+    } else if (fs::is_directory(path, error)) {
+      read_folder(path);
+    } else {
+      read_file(path);
+    }
+  }
+
+  void read_file(const std::string& path) {
+    auto content = base::read_file(path, kMaxFileBytes);
+    if (!content) {
+      cannot_read(path, content.error().what);
+      return;
+    }
+    add(path, std::move(*content));
+  }
+
+  void read_folder(const std::string& path) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (fs::recursive_directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
+      const auto extension = at->path().extension();
+      std::error_code ignored;
+      if (at->is_regular_file(ignored) && (extension == ".yaml" || extension == ".yml" || extension == ".json"))
+        names.push_back(at->path().string());
+    }
+    if (error) cannot_read(path, error.message());
+    std::ranges::sort(names);
+    for (const auto& name : names) read_file(name);
+  }
+
+  void add(std::string name, std::string text) {
+    File& file = files_.emplace_back();
+    file.name = std::move(name);
+    file.text = std::move(text);
+    file.documents = looks_like_json(file.text) ? read_json(file.text) : read_yaml(file.text);
+  }
+
+  // Checking.
+
+  void check_file(File& file) {
+    for (const auto& problem : file.documents.problems) report_problem(file, problem);
+    unreadable_ = unreadable_ || file.documents.unreadable;
+    for (auto& root : file.documents.roots) check_root(file, root);
+  }
+
+  void report_problem(const File& file, const FileProblem& problem) {
+    if (problem.key.empty()) {
+      err_ << file.name << ':' << problem.mark.line << ':' << problem.mark.column << ": error: " << problem.what
+           << "\n";
+      unreadable_ = true;
+      return;
+    }
+    std::vector<rules::Finding> found;
+    rules::Report report(found);
+    report.rule = &rules::rule("duplicate-key");
+    const kube::FieldPath root;
+    report.at(root.child(problem.key), base::quote_json(problem.key));
+    findings_.push_back({file.name, problem.mark, std::move(found.front()), ""});
+  }
+
+  /// An object, or a List of them.
+  void check_root(const File& file, Node& root) {
+    if (root.kind == Node::Kind::null) return;
+    Node* items = nullptr;
+    if (text_of(root, "kind").ends_with("List")) {
+      const auto member = std::ranges::find(root.members, "items", &Node::Member::key);
+      if (member != root.members.end() && member->value.kind == Node::Kind::list) items = &member->value;
+    }
+    if (items == nullptr) {
+      check_object(file, root);
+      return;
+    }
+    for (auto& item : items->items) check_object(file, item);
+  }
+
+  static std::optional<api::Kind> kind_of(const Node& object) {
+    const std::string version = text_of(object, "apiVersion");
+    if (!version.empty() && !version.starts_with(std::string(api::kGroup) + "/")) return std::nullopt;
+    const std::string kind = text_of(object, "kind");
+    if (kind == "InferenceService") return api::Kind::inference_service;
+    if (kind == "Model") return api::Kind::model;
+    return std::nullopt;
+  }
+
+  void check_object(const File& file, Node& node) {
+    const auto kind = kind_of(node);
+    if (!kind) {
+      ++others_;
+      return;
+    }
+    ++checked_;
+    CheckedObject object{file.name, &node, std::string(api::kind_name(*kind)), "", ""};
+    if (const Node* metadata = node.find("metadata")) {
+      object.name = text_of(*metadata, "name");
+      object.name_space = text_of(*metadata, "namespace");
+    }
+    const std::size_t first = findings_.size();
+    check_version(object);
+    find_unknown_fields(*kind, object, findings_);
+    for (auto& finding : rules::validate(to_json(node))) {
+      const Mark mark = locate(node, finding.path);
+      findings_.push_back({file.name, mark, std::move(finding), ""});
+    }
+    const std::string name = object.kind + " " + object.name;
+    for (std::size_t i = first; i < findings_.size(); ++i) findings_[i].object = name;
+    neighbours_.add(object);
+    if (options_.defaults) defaulted_.push_back({*kind, &node});
+  }
+
+  void check_version(const CheckedObject& object) {
+    const std::string version = text_of(*object.node, "apiVersion");
+    if (version == api::kApiVersion) return;
+    std::vector<rules::Finding> found;
+    rules::Report report(found);
+    report.rule = &rules::rule("api-version");
+    const kube::FieldPath root;
+    report.at(root.child("apiVersion"), version.empty() ? "" : base::quote_json(version), {api::kApiVersion});
+    findings_.push_back({object.file, locate(*object.node, "apiVersion"), std::move(found.front()), ""});
+  }
+
+  void put_in_order() {
+    std::unordered_map<std::string, std::size_t> rank;
+    for (std::size_t i = 0; i < files_.size(); ++i) rank.emplace(files_[i].name, i);
+    std::ranges::stable_sort(findings_, [&](const LocatedFinding& a, const LocatedFinding& b) {
+      const auto file_a = rank.at(a.file);
+      const auto file_b = rank.at(b.file);
+      return std::tie(file_a, a.mark.line, a.mark.column) < std::tie(file_b, b.mark.line, b.mark.column);
+    });
+  }
+
+  // Writing.
+
+  std::string line_of(const std::string& name, std::size_t line) {
+    const auto file = std::ranges::find(files_, name, &File::name);
+    if (file == files_.end()) return {};
+    if (file->line_starts.empty()) {
+      file->line_starts.push_back(0);
+      for (auto end = file->text.find('\n'); end != std::string::npos; end = file->text.find('\n', end + 1))
+        file->line_starts.push_back(end + 1);
+    }
+    if (line == 0 || line > file->line_starts.size()) return {};
+    const std::size_t begin = file->line_starts[line - 1];
+    std::string out = file->text.substr(begin, file->text.find('\n', begin) - begin);
+    if (out.ends_with('\r')) out.pop_back();
+    return base::to_utf8(out);
+  }
+
+  void write_defaulted() {
+    bool first = true;
+    for (const auto& [kind, node] : defaulted_) {
+      Node copy = *node;
+      set_cluster_defaults(kind, copy);
+      if (!first) out_ << "---\n";
+      first = false;
+      write_yaml(copy, out_);
+    }
+  }
+
+  static std::string counted(std::size_t count, std::string_view word) {
+    return std::to_string(count) + " " + std::string(word) + (count == 1 ? "" : "s");
+  }
+
+  int close() {
+    const auto errors = static_cast<std::size_t>(std::ranges::count_if(
+        findings_, [](const LocatedFinding& found) { return found.finding.severity == rules::Severity::error; }));
+    const std::size_t warnings = findings_.size() - errors;
+    err_ << counted(errors, "error") << ", " << counted(warnings, "warning") << " in " << counted(checked_, "object");
+    if (others_ > 0) err_ << "; " << counted(others_, "object") << " of other kinds passed by";
+    err_ << "\n";
+    if (unreadable_) return kUnreadable;
+    return errors > 0 || (options_.strict && warnings > 0) ? kFindings : kClean;
+  }
+
+  const CheckOptions& options_;
+  std::istream& in_;
+  std::ostream& out_;
+  std::ostream& err_;
+
+  std::deque<File> files_;
+  std::vector<LocatedFinding> findings_;
+  std::vector<std::pair<api::Kind, const Node*>> defaulted_;
+  Neighbours neighbours_;
+  std::size_t checked_ = 0;
+  std::size_t others_ = 0;
+  bool unreadable_ = false;
+};
+
+}  // namespace
+
+int run_check(const CheckOptions& options, std::istream& in, std::ostream& out, std::ostream& err) {
+  return Run(options, in, out, err).run();
+}
+
+}  // namespace webhook

@@ -1,0 +1,90 @@
+#include "webhook/check/neighbours.hpp"
+
+#include "common/api/inference_service.hpp"
+#include "common/kube/field_path.hpp"
+#include "common/kube/names.hpp"
+#include "common/rules/rule.hpp"
+
+namespace webhook {
+namespace {
+
+std::string text_at(const Node& object, std::initializer_list<std::string_view> keys) {
+  const Node* at = &object;
+  for (const auto key : keys) {
+    at = at->find(key);
+    if (at == nullptr) return {};
+  }
+  return at->kind == Node::Kind::string ? at->text : std::string{};
+}
+
+/// How many models may be loaded at once, as far as the text says.
+bool one_at_a_time(const Node& service) {
+  const Node* spec = service.find("spec");
+  const Node* router = spec == nullptr ? nullptr : spec->find("router");
+  const Node* most = router == nullptr ? nullptr : router->find("maxLoadedModels");
+  return most == nullptr || most->text == "1";
+}
+
+void report(const CheckedObject& object, std::string_view rule, const kube::FieldPath& path, const std::string& value,
+            std::initializer_list<std::string_view> words, std::vector<LocatedFinding>& out) {
+  std::vector<rules::Finding> found;
+  rules::Report to(found);
+  to.rule = &rules::rule(rule);
+  to.at(path, base::quote_json(value), words);
+  const Mark mark = locate(*object.node, found.front().path);
+  out.push_back({object.file, mark, std::move(found.front()), object.kind + " " + object.name});
+}
+
+}  // namespace
+
+void Neighbours::add(const CheckedObject& object) {
+  if (object.kind == "Model") {
+    models_[{object.name_space, object.name}] = text_at(*object.node, {"spec", "source"});
+  } else {
+    services_.push_back(object);
+  }
+}
+
+void Neighbours::models_of(const CheckedObject& service, std::vector<LocatedFinding>& out) const {
+  const kube::FieldPath root;
+  const auto spec_path = root.child("spec");
+  const Node* spec = service.node->find("spec");
+  if (spec == nullptr) return;
+  std::map<std::string, std::string> by_source;
+  const auto judge = [&](const std::string& name, const kube::FieldPath& path) {
+    if (name.empty()) return;
+    const auto model = models_.find({service.name_space, name});
+    if (model == models_.end()) {
+      report(service, "model-missing", path, name, {}, out);
+      return;
+    }
+    const auto [other, is_new] = by_source.emplace(model->second, name);
+    if (!is_new && other->second != name && !model->second.empty() && one_at_a_time(*service.node))
+      report(service, "source-shared", path, name, {other->second}, out);
+  };
+  if (const Node* models = spec->find("models"); models != nullptr) {
+    const auto path = spec_path.child("models");
+    for (std::size_t i = 0; i < models->items.size(); ++i) {
+      const auto item = path.at(i);
+      judge(text_at(models->items[i], {"name"}), item.child("name"));
+    }
+  }
+  const std::string runtime = text_at(*spec, {"runtime"});
+  if (runtime.empty() || runtime == "llamacpp") judge(text_at(*spec, {"modelRef"}), spec_path.child("modelRef"));
+}
+
+void Neighbours::finish(std::vector<LocatedFinding>& out) const {
+  std::map<Key, const CheckedObject*> by_service_name;
+  for (const auto& service : services_) {
+    models_of(service, out);
+    if (service.name.empty()) continue;
+    const std::string name = kube::service_name(service.name);
+    const auto [other, is_new] = by_service_name.emplace(Key{service.name_space, name}, &service);
+    if (is_new) continue;
+    const kube::FieldPath root;
+    const auto metadata = root.child("metadata");
+    report(service, "service-name-clash", metadata.child("name"), service.name, {name, other->second->name}, out);
+  }
+}
+
+}  // namespace webhook

@@ -1,0 +1,28 @@
+#pragma once
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "webhook/check/located.hpp"
+
+namespace webhook {
+
+/// What only the neighbours of an object tell: Models that are named and not there, two services of one Service name,
+/// two Models of one source. Objects are given one by one; `finish` reports.
+class Neighbours {
+ public:
+  void add(const CheckedObject& object);
+  void finish(std::vector<LocatedFinding>& out) const;
+
+ private:
+  using Key = std::pair<std::string, std::string>;  // namespace, name
+  void models_of(const CheckedObject& service, std::vector<LocatedFinding>& out) const;
+
+  std::vector<CheckedObject> services_;
+  /// Source by name.
+  std::map<Key, std::string> models_;
+};
+
+}  // namespace webhook

@@ -1,0 +1,119 @@
+#include "webhook/check/scalar.hpp"
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+
+namespace webhook {
+namespace {
+
+constexpr std::array<std::string_view, 11> kTrue{"y",    "Y",    "yes", "Yes", "YES", "true",
+                                                 "True", "TRUE", "on",  "On",  "ON"};
+constexpr std::array<std::string_view, 11> kFalse{"n",     "N",     "no",  "No",  "NO", "false",
+                                                  "False", "FALSE", "off", "Off", "OFF"};
+constexpr std::array<std::string_view, 5> kNull{"", "~", "null", "Null", "NULL"};
+
+template <std::size_t N>
+bool is_one_of(std::string_view text, const std::array<std::string_view, N>& words) {
+  return std::ranges::find(words, text) != words.end();
+}
+
+Node scalar(Node::Kind kind, std::string text) {
+  Node out;
+  out.kind = kind;
+  out.text = std::move(text);
+  return out;
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+struct Base {
+  std::string_view prefix;
+  int base;
+};
+constexpr Base kBases[] = {{"0x", 16}, {"0X", 16}, {"0o", 8}, {"0O", 8}, {"0b", 2}, {"0B", 2}, {"0", 8}};
+
+/// Go's strconv.ParseInt(text, 0, 64), then ParseUint.
+std::optional<std::string> integer(std::string_view text) {
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  int base = 10;
+  for (const auto& row : kBases) {
+    if (text.size() > row.prefix.size() && text.starts_with(row.prefix)) {
+      base = row.base;
+      text.remove_prefix(row.prefix.size());
+      break;
+    }
+  }
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 63U;
+  if (negative && value > kMost) return std::nullopt;
+  return (negative && value != 0 ? "-" : "") + std::to_string(value);
+}
+
+/// go-yaml's `^[-+]?[0-9]*\.?[0-9]+([eE][-+][0-9]+)?$`.
+bool is_yaml_float(std::string_view text) {
+  const auto skip_digits = [&] {
+    const auto end = std::min(text.find_first_not_of("0123456789"), text.size());
+    text.remove_prefix(end);
+    return end > 0;
+  };
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  bool digits = skip_digits();
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    digits = skip_digits();
+  }
+  if (!digits) return false;
+  if (text.empty()) return true;
+  if (text.size() < 3 || (text[0] != 'e' && text[0] != 'E') || (text[1] != '-' && text[1] != '+')) return false;
+  text.remove_prefix(2);
+  return skip_digits() && text.empty();
+}
+
+std::optional<std::string> number(const std::string& text) {
+  if (!is_yaml_float(text)) return std::nullopt;
+  const double value = std::strtod(text.c_str(), nullptr);
+  if (!std::isfinite(value)) return std::nullopt;
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  // As Go's encoder: a whole number has no fraction.
+  if (std::floor(value) == value && std::fabs(value) < 1e15) {
+    writer.Int64(static_cast<std::int64_t>(value));
+  } else {
+    writer.Double(value);
+  }
+  return std::string(buffer.GetString(), buffer.GetSize());
+}
+
+}  // namespace
+
+Node resolve_plain_scalar(std::string_view text) {
+  if (is_one_of(text, kNull)) return scalar(Node::Kind::null, "");
+  if (is_one_of(text, kTrue)) return scalar(Node::Kind::boolean, "true");
+  if (is_one_of(text, kFalse)) return scalar(Node::Kind::boolean, "false");
+  const char first = text.front();
+  if (is_digit(first) || first == '+' || first == '-' || first == '.') {
+    std::string plain(text);
+    std::erase(plain, '_');
+    if (const auto value = integer(plain)) return scalar(Node::Kind::integer, *value);
+    if (const auto value = number(plain)) return scalar(Node::Kind::number, *value);
+  }
+  return scalar(Node::Kind::string, std::string(text));
+}
+
+std::optional<std::string> key_of(const Node& scalar) {
+  if (scalar.kind == Node::Kind::null || scalar.kind == Node::Kind::list || scalar.kind == Node::Kind::map)
+    return std::nullopt;
+  return scalar.text;
+}
+
+}  // namespace webhook

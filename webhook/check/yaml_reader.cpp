@@ -1,0 +1,191 @@
+#include "webhook/check/yaml_reader.hpp"
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <map>
+#include <sstream>
+#include <unordered_set>
+
+#include "webhook/check/scalar.hpp"
+
+namespace webhook {
+namespace {
+
+/// A file that grows beyond this by its aliases ("billion laughs") is not read on.
+constexpr std::size_t kMaxNodes = 4'000'000;
+
+struct TooLarge {};
+
+Mark mark_of(const YAML::Mark& mark) {
+  // yaml-cpp gives -1 where it knows no place.
+  if (mark.line < 0 || mark.column < 0) return {};
+  return {static_cast<std::size_t>(mark.line) + 1, static_cast<std::size_t>(mark.column) + 1};
+}
+
+std::size_t size_of(const Node& node) {
+  std::size_t out = 1;
+  for (const auto& item : node.items) out += size_of(item);
+  for (const auto& member : node.members) out += size_of(member.value);
+  return out;
+}
+
+/// Builds nodes from yaml-cpp's events.
+class Builder final : public YAML::EventHandler {
+ public:
+  explicit Builder(Documents& out) : out_(out) {}
+
+  void OnDocumentStart(const YAML::Mark& /*mark*/) override {
+    open_.clear();
+    anchors_.clear();
+  }
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    Node node;
+    node.mark = mark_of(mark);
+    add(std::move(node), anchor);
+  }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    Node copy = anchors_[anchor];
+    copy.mark = mark_of(mark);
+    count(size_of(copy));
+    add(std::move(copy), 0);
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    const bool plain =
+        tag == "?" || (tag != "!" && tag != "tag:yaml.org,2002:str" && tag != "tag:yaml.org,2002:binary");
+    Node node;
+    if (plain) {
+      node = resolve_plain_scalar(value);
+    } else {
+      node.kind = Node::Kind::string;
+      node.text = value;
+    }
+    node.mark = mark_of(mark);
+    add(std::move(node), anchor, tag == "?" && value == "<<");
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value /*style*/) override {
+    open(Node::Kind::list, mark, anchor);
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value /*style*/) override {
+    open(Node::Kind::map, mark, anchor);
+  }
+  void OnMapEnd() override { close(); }
+
+ private:
+  /// A list or map that is being read.
+  struct Open {
+    Node node;
+    YAML::anchor_t anchor = 0;
+    bool has_key = false;
+    bool key_is_merge = false;
+    std::string key;
+    Mark key_mark;
+    std::vector<Node> merges;
+    std::unordered_set<std::string> keys;
+  };
+
+  void count(std::size_t nodes) {
+    nodes_ += nodes;
+    if (nodes_ > kMaxNodes) throw TooLarge{};
+  }
+
+  void open(Node::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
+    Open opened;
+    opened.node.kind = kind;
+    opened.node.mark = mark_of(mark);
+    opened.anchor = anchor;
+    open_.push_back(std::move(opened));
+  }
+
+  void close() {
+    Open closed = std::move(open_.back());
+    open_.pop_back();
+    merge(closed);
+    add(std::move(closed.node), closed.anchor);
+  }
+
+  /// `<<` brings keys that the map does not have itself; earlier maps win over later ones.
+  static void merge(Open& closed) {
+    for (const auto& source : closed.merges) {
+      for (const auto& member : source.members) {
+        if (closed.node.find(member.key) == nullptr) closed.node.members.push_back(member);
+      }
+    }
+  }
+
+  void add(Node node, YAML::anchor_t anchor, bool is_merge = false) {
+    count(1);
+    if (anchor != 0) anchors_[anchor] = node;
+    if (open_.empty()) {
+      out_.roots.push_back(std::move(node));
+    } else if (open_.back().node.kind == Node::Kind::list) {
+      open_.back().node.items.push_back(std::move(node));
+    } else if (open_.back().has_key) {
+      add_value(open_.back(), std::move(node));
+    } else {
+      add_key(open_.back(), node, is_merge);
+    }
+  }
+
+  void add_key(Open& map, const Node& node, bool is_merge) {
+    const auto key = key_of(node);
+    if (!key) out_.problems.push_back({node.mark, "", "a key must be a text, number or boolean"});
+    map.has_key = true;
+    map.key_is_merge = is_merge;
+    map.key = key.value_or("");
+    map.key_mark = node.mark;
+    if (key && !is_merge && !map.keys.insert(*key).second) out_.problems.push_back({node.mark, *key, ""});
+  }
+
+  void add_value(Open& map, Node node) {
+    map.has_key = false;
+    if (!map.key_is_merge) {
+      map.node.members.push_back({std::move(map.key), map.key_mark, std::move(node)});
+    } else if (node.kind == Node::Kind::list) {
+      for (auto& item : node.items) map.merges.push_back(std::move(item));
+    } else {
+      map.merges.push_back(std::move(node));
+    }
+  }
+
+  Documents& out_;
+  std::vector<Open> open_;
+  std::map<YAML::anchor_t, Node> anchors_;
+  std::size_t nodes_ = 0;
+};
+
+}  // namespace
+
+Documents read_yaml(const std::string& text) {
+  Documents out;
+  const auto unreadable = [&](Mark mark, std::string what) {
+    out.unreadable = true;
+    out.problems.push_back({mark, "", std::move(what)});
+  };
+  try {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    Builder builder(out);
+    while (parser.HandleNextDocument(builder)) {
+    }
+  } catch (const YAML::Exception& error) {
+    unreadable(mark_of(error.mark), "not YAML: " + error.msg);
+  } catch (const TooLarge&) {
+    unreadable({}, "not read: its aliases make it too large");
+  } catch (const std::exception& error) {
+    unreadable({}, std::string("not YAML: ") + error.what());
+  }
+  return out;
+}
+
+}  // namespace webhook
