@@ -183,8 +183,9 @@ void Agent::tell_gate(base::SteadyTime asked_at) {
       if (our_load_ && our_load_->first == model.name && loading) our_load_ended = false;
     }
   }
-  gate_->observe(known, asked_at);
+  // In this order: a load that failed gives its place back at once.
   if (our_load_ended) gate_->end_load(std::exchange(our_load_, std::nullopt)->second);
+  gate_->observe(known, asked_at);
 }
 
 void Agent::read_build() {

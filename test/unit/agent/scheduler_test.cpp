@@ -23,7 +23,8 @@ struct Bench {
 
   void resident(const std::vector<std::string>& names) {
     std::vector<Scheduler::Observed> seen;
-    for (const auto* name : {"a", "b", "c"}) seen.push_back({name, std::ranges::find(names, name) != names.end(), false, {}});
+    for (const auto* name : {"a", "b", "c"})
+      seen.push_back({name, std::ranges::find(names, name) != names.end(), false, {}});
     pass(milliseconds{1});
     scheduler.observe(seen, clock.steady());
     pass(milliseconds{1});
@@ -245,7 +246,8 @@ TEST_CASE("a failed load answers what waits, and for a while what comes, and evi
   bench.scheduler.answered(b, true);
   bench.scheduler.leave(b);
   bench.pass(milliseconds{1});
-  bench.scheduler.observe({{"a", true, true, {}}, {"b", false, false, "failed to load (exit code 1)"}}, bench.clock.steady());
+  bench.scheduler.observe({{"a", true, true, {}}, {"b", false, false, "failed to load (exit code 1)"}},
+                          bench.clock.steady());
   bench.pass(milliseconds{1});
   bench.wait("b");
   REQUIRE(bench.refused.size() == 1);

@@ -491,9 +491,8 @@ void Connection::take_answer_body(std::string prefix, std::string_view bytes) {
       break;
   }
   bytes = bytes.substr(0, taken);
-  if (complete) leave();
+  if (complete) see_off_server();
   // The last bytes go out with `answer_complete_` set, so that delivering them begins the next request.
-  if (complete) close_server();
   if (signalled_) {
     const std::string_view data = framing_ == Framing::chunked ? std::string_view(payload) : bytes;
     if (!data.empty()) deliver_chunk(data);
@@ -528,6 +527,12 @@ void Connection::close_server() {
   ::close(server_);
   server_ = -1;
   server_events_ = 0;
+}
+
+void Connection::see_off_server() {
+  const int server = std::exchange(server_, -1);
+  server_events_ = 0;
+  host_.see_off(server, std::exchange(ticket_, std::nullopt));
 }
 
 void Connection::watch_server() {

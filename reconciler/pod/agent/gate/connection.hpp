@@ -24,6 +24,9 @@ class ConnectionHost {
   virtual void expect(Scheduler::Ticket ticket, Connection& connection) = 0;
   /// It no longer does, or something ended: decisions may be due.
   virtual void forget(Scheduler::Ticket ticket) = 0;
+  /// The whole answer is here. llama-server closes this connection a moment later, and only then has it done with the
+  /// request: then the host closes `server` and the ticket leaves.
+  virtual void see_off(int server, std::optional<Scheduler::Ticket> ticket) = 0;
   /// It is over, and is to be destroyed once no event is being handled.
   virtual void bury(Connection& connection) = 0;
   [[nodiscard]] virtual SharedScheduler& scheduler() = 0;
@@ -94,6 +97,7 @@ class Connection {
   void server_ended();
   void finish_answer();
   void close_server();
+  void see_off_server();
   void watch_server();
   void leave();
 

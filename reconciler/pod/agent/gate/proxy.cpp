@@ -21,7 +21,11 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kTick{1'000};
-/// Keys in the epoll set: these two, else a connection's address with its lowest bit for the side of llama-server.
+/// llama-server closes within microseconds; this is for one that does not.
+constexpr milliseconds kFarewell{1'000};
+/// Keys in the epoll set: these two; a descriptor seen off, above `kFarewellBit`; else a connection's address with its
+/// lowest bit for the side of llama-server.
+constexpr std::uint64_t kFarewellBit = std::uint64_t{1} << 63U;
 constexpr std::uint64_t kListener = 0;
 constexpr std::uint64_t kWake = 2;
 
@@ -32,6 +36,7 @@ Proxy::Proxy(Options options, SharedScheduler& scheduler, const base::Clock& clo
 
 Proxy::~Proxy() {
   stop(milliseconds{0});
+  for (const auto& [server, farewell] : farewells_) ::close(server);
   if (epoll_ >= 0) ::close(epoll_);
   if (wake_ >= 0) ::close(wake_);
 }
@@ -104,7 +109,8 @@ void Proxy::run() {
 
 int Proxy::timeout_ms() const {
   std::optional<base::SteadyTime> next = next_wakeup_;
-  if (!connections_.empty() && (!next || next_tick_ < *next)) next = next_tick_;
+  const bool ticks = !connections_.empty() || !farewells_.empty();
+  if (ticks && (!next || next_tick_ < *next)) next = next_tick_;
   if (stopping_) return 20;
   if (!next) return -1;
   const auto left = std::chrono::ceil<milliseconds>(*next - now()).count();
@@ -119,6 +125,7 @@ void Proxy::handle(std::uint64_t key, std::uint32_t events) {
     decide_due_ = true;
     return;
   }
+  if ((key & kFarewellBit) != 0) return end_farewell(static_cast<int>(key & ~kFarewellBit));
   constexpr std::uint64_t kServerBit = 1;
   // The address came from `watch`, and no connection is destroyed while events are handled.
   auto* connection = reinterpret_cast<Connection*>(key & ~kServerBit);  // NOLINT(performance-no-int-to-ptr)
@@ -162,6 +169,31 @@ void Proxy::decide() {
 void Proxy::tick() {
   next_tick_ = now() + kTick;
   for (auto& [address, connection] : connections_) connection->tick();
+  std::vector<int> late;
+  for (const auto& [server, farewell] : farewells_) {
+    if (now() - farewell.since >= kFarewell) late.push_back(server);
+  }
+  for (const int server : late) end_farewell(server);
+}
+
+void Proxy::see_off(int server, std::optional<Scheduler::Ticket> ticket) {
+  farewells_[server] = {ticket, now()};
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLRDHUP;
+  event.data.u64 = kFarewellBit | static_cast<std::uint64_t>(server);
+  ::epoll_ctl(epoll_, EPOLL_CTL_MOD, server, &event);
+}
+
+void Proxy::end_farewell(int server) {
+  const auto found = farewells_.find(server);
+  // An event of the same round for a descriptor that is closed already.
+  if (found == farewells_.end()) return;
+  if (found->second.ticket) {
+    scheduler_.leave(*found->second.ticket);
+    decide_due_ = true;
+  }
+  farewells_.erase(found);
+  ::close(server);
 }
 
 void Proxy::watch(int descriptor, std::uint32_t events, Connection& connection, bool server, bool is_new) {

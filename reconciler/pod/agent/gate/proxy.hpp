@@ -46,12 +46,14 @@ class Proxy : private ConnectionHost {
   void accept_all();
   void decide();
   void tick();
+  void end_farewell(int server);
   void handle(std::uint64_t key, std::uint32_t events);
   [[nodiscard]] int timeout_ms() const;
 
   void watch(int descriptor, std::uint32_t events, Connection& connection, bool server, bool is_new) override;
   void expect(Scheduler::Ticket ticket, Connection& connection) override;
   void forget(Scheduler::Ticket ticket) override;
+  void see_off(int server, std::optional<Scheduler::Ticket> ticket) override;
   void bury(Connection& connection) override;
   [[nodiscard]] SharedScheduler& scheduler() override { return scheduler_; }
   [[nodiscard]] base::SteadyTime now() const override { return clock_.steady(); }
@@ -74,6 +76,12 @@ class Proxy : private ConnectionHost {
   std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
   std::unordered_map<Scheduler::Ticket, Connection*> waiting_;
   std::vector<Connection*> buried_;
+  /// Connections to llama-server whose answer is complete, until it closes them.
+  struct Farewell {
+    std::optional<Scheduler::Ticket> ticket;
+    base::SteadyTime since;
+  };
+  std::unordered_map<int, Farewell> farewells_;
   bool decide_due_ = false;
   std::optional<base::SteadyTime> next_wakeup_;
   base::SteadyTime next_tick_;

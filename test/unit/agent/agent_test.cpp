@@ -1,0 +1,247 @@
+#include "reconciler/pod/agent/agent.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <thread>
+
+#include "common/base/json.hpp"
+#include "test/catch.hpp"
+#include "test/fakes/llama_server/llama_server.hpp"
+#include "test/support/raw_client.hpp"
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+bool eventually(const std::function<bool()>& condition, milliseconds timeout = seconds{10}) {
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  while (std::chrono::steady_clock::now() < end) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(milliseconds{5});
+  }
+  return false;
+}
+
+/// The agent beside a fake llama-server, with files of its own.
+struct Pod {
+  explicit Pod(std::vector<fakes::LlamaModel> models, const std::string& config, std::size_t places = 1,
+               bool has_gate = false, milliseconds load_timeout = seconds{30})
+      : server(models, places), scheduler(places, table, clock) {
+    folder = std::filesystem::temp_directory_path() / ("agent-test-" + std::to_string(::getpid()));
+    std::filesystem::create_directories(folder);
+    write("agent.json", config);
+    write("models.ini", preset(models));
+    llama = std::move(*agent::LlamaServer::make(server.url(), ""));
+    agent.emplace(
+        agent::Agent::Options{
+            .config_path = folder / "agent.json",
+            .preset_path = folder / "models.ini",
+            .residency = {.max_loaded = places, .load_timeout = load_timeout, .reload_timeout = seconds{5}},
+            .drain_timeout = seconds{10}},
+        *llama, has_gate ? &scheduler : nullptr, table, clock);
+    agent->start();
+  }
+  ~Pod() {
+    agent->stop();
+    std::filesystem::remove_all(folder);
+  }
+  static std::string preset(const std::vector<fakes::LlamaModel>& models, const std::string& more = {}) {
+    std::string out;
+    for (const auto& model : models) out += "[" + model.name + "]\nmodel = /m/" + model.name + "\n" + more;
+    return out;
+  }
+  void write(const std::string& name, const std::string& text) const {
+    REQUIRE(base::write_file(folder / name, text).has_value());
+  }
+  bool ready() const {
+    std::string why;
+    return agent->ready(why);
+  }
+  std::string why() const {
+    std::string text;
+    return agent->ready(text) ? "" : text;
+  }
+  /// One member of /state.
+  std::string state(const std::string& key) const {
+    const auto text = agent->state();
+    if (!text) return text.error().to_string();
+    const auto document = base::parse_json(*text, "state");
+    return base::string_at(*document, {key});
+  }
+  std::string model_state(const std::string& name) const {
+    const auto text = agent->state();
+    if (!text) return {};
+    const auto document = base::parse_json(*text, "state");
+    for (const auto& model : base::find(*document, "models")->GetArray()) {
+      if (base::string_at(model, {"name"}) == name) return base::string_at(model, {"state"});
+    }
+    return {};
+  }
+  /// A request of some client, straight to llama-server. The connection lives as long as the answer.
+  test::RawClient chat(const std::string& model, int tokens) const {
+    test::RawClient client(server.port());
+    client.send(test::post("/v1/chat/completions", "{\"model\":\"" + model + "\",\"max_tokens\":" +
+                                                       std::to_string(tokens) + ",\"stream\":true}"));
+    return client;
+  }
+
+  base::SystemClock clock;
+  base::MetricTable table{agent::metric_rows()};
+  fakes::LlamaServer server;
+  agent::SharedScheduler scheduler;
+  std::filesystem::path folder;
+  std::unique_ptr<agent::LlamaServer> llama;
+  std::optional<agent::Agent> agent;
+};
+
+}  // namespace
+
+TEST_CASE("cold start: a broken model first in the preload, then the good one; nothing else is loaded") {
+  const bool has_gate = GENERATE(false, true);
+  Pod pod({{"broken", {}, milliseconds{20}, 1}, {"a"}, {"b"}}, R"({"preload":["broken","b"]})", 1, has_gate);
+  REQUIRE(eventually([&] { return pod.ready(); }));
+  CHECK(pod.model_state("b") == "loaded");
+  CHECK(pod.model_state("broken") == "failed");
+  CHECK(pod.server.loads("a") == 0);
+  CHECK(pod.state("build") == "b11669-fake");
+  CHECK(pod.state("presetHash").size() == 16);
+}
+
+TEST_CASE("a model whose child is killed is loaded again within a second") {
+  const bool has_gate = GENERATE(false, true);
+  Pod pod({{"a"}, {"b"}}, R"({"preload":["a"]})", 1, has_gate);
+  REQUIRE(eventually([&] { return pod.ready(); }));
+  // The event stream is followed by then, as in a Pod that runs.
+  REQUIRE(eventually([&] { return pod.server.count("GET /models/sse") > 0; }));
+  pod.server.kill("a");
+  CHECK(eventually([&] { return pod.server.loads("a") == 2; }, seconds{1}));
+  CHECK(eventually([&] { return pod.server.state("a") == "loaded"; }));
+  CHECK(pod.ready());
+}
+
+TEST_CASE("without the event stream the same is seen by asking") {
+  Pod pod({{"a"}}, R"({"preload":["a"]})");
+  REQUIRE(eventually([&] { return pod.ready(); }));
+  pod.server.refuse_events();
+  std::this_thread::sleep_for(milliseconds{300});
+  pod.server.kill("a");
+  CHECK(eventually([&] { return pod.server.loads("a") == 2; }, seconds{2}));
+}
+
+TEST_CASE("when all models fail the Pod is unready, and says why") {
+  Pod pod({{"a", {}, milliseconds{10}, 3}, {"b", {}, milliseconds{10}, 4}}, R"({"preload":["a"]})");
+  REQUIRE(eventually([&] { return pod.server.loads("a") >= 2 && pod.server.loads("b") >= 2; }));
+  CHECK_FALSE(pod.ready());
+  REQUIRE(eventually([&] { return pod.model_state("a") == "failed" && pod.model_state("b") == "failed"; }));
+  CHECK_THAT(pod.why(), ContainsSubstring("a failed to load (exit code 3)"));
+  CHECK_THAT(pod.why(), ContainsSubstring("b failed to load (exit code 4)"));
+  // Tried again with backoff, not in a loop.
+  CHECK(pod.server.loads("a") <= 3);
+}
+
+TEST_CASE("a load past its deadline is ended, and the next model is loaded") {
+  Pod pod({{"a", {}, seconds{60}}, {"b"}}, R"({"preload":["a"]})", 1, false, milliseconds{300});
+  REQUIRE(eventually([&] { return pod.ready(); }));
+  CHECK(pod.model_state("a") == "failed");
+  CHECK(pod.model_state("b") == "loaded");
+  CHECK(pod.server.count("POST /models/unload a") == 1);
+}
+
+TEST_CASE("an added model is there within a second, and the resident one stays") {
+  Pod pod({{"a"}}, R"({"preload":["a"]})");
+  REQUIRE(eventually([&] { return pod.ready(); }));
+  const auto before = pod.state("presetHash");
+  pod.server.set_reload({{"a"}, {"b"}}, false);
+  pod.write("models.ini", Pod::preset({{"a"}, {"b"}}));
+  CHECK(eventually([&] { return pod.state("presetHash") != before; }, seconds{1}));
+  CHECK(pod.model_state("b") == "unloaded");
+  CHECK(pod.server.loads("a") == 1);
+}
+
+TEST_CASE("a changed section waits for the stream that runs, and its model is loaded again") {
+  Pod pod({{"a"}}, R"({"preload":["a"]})");
+  REQUIRE(eventually([&] { return pod.ready(); }));
+  pod.server.set_token_time(milliseconds{10});
+  auto stream = pod.chat("a", 100);
+  REQUIRE(eventually([&] { return pod.server.count("POST /v1/chat/completions a") == 1; }));
+  pod.server.set_reload({{"a"}}, true);
+  pod.write("models.ini", Pod::preset({{"a"}}, "ctx-size = 7\n"));
+  REQUIRE(eventually([&] { return pod.state("reload") == "waiting"; }));
+  CHECK(pod.server.count("GET /models?reload=1") == 1);
+  CHECK(eventually([&] { return pod.server.loads("a") == 2; }));
+  CHECK(pod.server.count("GET /models?reload=1") == 2);
+  CHECK(pod.server.abandoned() == 0);
+  CHECK(eventually([&] { return pod.ready(); }));
+}
+
+TEST_CASE("a preset that is refused is reported in llama-server's words, once") {
+  Pod pod({{"a"}}, R"({"preload":["a"]})");
+  REQUIRE(eventually([&] { return pod.ready(); }));
+  const auto before = pod.state("presetHash");
+  pod.server.refuse_reload("option 'nonsense' not recognized in preset 'a'");
+  pod.write("models.ini", Pod::preset({{"a"}}, "nonsense = 1\n"));
+  REQUIRE(eventually([&] { return !pod.state("reloadError").empty(); }));
+  CHECK_THAT(pod.state("reloadError"), ContainsSubstring("option 'nonsense' not recognized"));
+  std::this_thread::sleep_for(milliseconds{600});
+  CHECK(pod.server.count("GET /models?reload=1") == 2);
+  CHECK(pod.state("presetHash") == before);
+  CHECK(pod.ready());
+
+  SECTION("what would hurt llama-server is not even tried") {
+    pod.write("models.ini", "[x]\nctx-size = 1\n");
+    REQUIRE(eventually([&] { return pod.state("reloadError").find("[x]") != std::string::npos; }));
+    CHECK(pod.server.count("GET /models?reload=1") == 2);
+  }
+}
+
+TEST_CASE("a llama-server that goes away makes the Pod unready, and /state says so") {
+  Pod pod({{"a"}}, R"({"preload":["a"]})");
+  REQUIRE(eventually([&] { return pod.ready(); }));
+  pod.server.stop();
+  REQUIRE(eventually([&] { return !pod.ready(); }, seconds{3}));
+  CHECK_FALSE(pod.agent->state().has_value());
+  CHECK_THAT(pod.why(), ContainsSubstring("llama-server"));
+}
+
+TEST_CASE("a scrape asks resident models only, and never so that one could be loaded") {
+  Pod pod({{"a"}, {"b"}}, R"({"preload":["a"]})");
+  REQUIRE(eventually([&] { return pod.ready(); }));
+  const auto text = pod.agent->metrics();
+  CHECK_THAT(text, ContainsSubstring("llamacpp:requests_processing{model=\"a\"} 0"));
+  CHECK_THAT(text, ContainsSubstring("router_agent_model_resident{model=\"a\"} 1"));
+  CHECK_THAT(text, ContainsSubstring("router_agent_ready 1"));
+  for (const auto& request : pod.server.requests()) {
+    CAPTURE(request);
+    CHECK(request.find("/slots") == std::string::npos);
+    if (request.find("model=") != std::string::npos) CHECK_THAT(request, ContainsSubstring("autoload=false"));
+  }
+}
+
+TEST_CASE("drain waits for the last request, and the Pod is unready meanwhile") {
+  const bool has_gate = GENERATE(false, true);
+  Pod pod({{"a"}}, R"({"preload":["a"]})", 1, has_gate);
+  REQUIRE(eventually([&] { return pod.ready(); }));
+  pod.server.set_token_time(milliseconds{10});
+  auto stream = pod.chat("a", 200);
+  REQUIRE(eventually([&] { return pod.server.count("POST /v1/chat/completions a") == 1; }));
+  std::atomic<bool> drained = false;
+  std::thread drain([&] { drained = pod.agent->drain(); });
+  std::this_thread::sleep_for(seconds{1});
+  CHECK_FALSE(drained);
+  CHECK(pod.why() == "draining");
+  drain.join();
+  CHECK(drained);
+  CHECK(pod.server.abandoned() == 0);
+}
+
+TEST_CASE("with two places and two in the preload both are loaded, in order") {
+  Pod pod({{"a"}, {"b"}, {"c"}}, R"({"preload":["c","a"]})", 2, GENERATE(false, true));
+  REQUIRE(eventually([&] { return pod.model_state("a") == "loaded" && pod.model_state("c") == "loaded"; }));
+  const auto requests = pod.server.requests();
+  const auto first = std::ranges::find(requests, "POST /models/load c");
+  const auto second = std::ranges::find(requests, "POST /models/load a");
+  CHECK(first < second);
+  CHECK(pod.server.loads("b") == 0);
+}
