@@ -5,6 +5,7 @@
 
 #include "common/base/text.hpp"
 #include "reconciler/reconcile/model_progress.hpp"
+#include "reconciler/reconcile/reconcile.hpp"
 
 namespace reconciler {
 namespace {
@@ -40,10 +41,17 @@ bool offers(const Plan& plan, const PodView& pod, const std::string& model) {
   return entry != sample->models.end() && entry->state != "failed";
 }
 
-std::vector<std::string> advertised(const Plan& plan) {
+/// A changed template under strategy Recreate is about to end all Pods: names leave before they stop answering.
+bool is_about_to_stop(const Plan& plan, const std::string& template_hash) {
+  const auto& live = plan.observed.deployment;
+  return plan.replicas == 0 ||
+         (plan.gpu.asked_for() && live && !template_hash.empty() && live->template_hash != template_hash);
+}
+
+std::vector<std::string> advertised(const Plan& plan, const std::string& template_hash) {
   std::vector<std::string> names;
   const auto pods = live_pods(plan);
-  if (plan.replicas == 0 || std::ranges::none_of(pods, &PodView::ready)) return names;
+  if (is_about_to_stop(plan, template_hash) || std::ranges::none_of(pods, &PodView::ready)) return names;
   for (const auto& model : plan.models) {
     const bool everywhere =
         std::ranges::all_of(pods, [&](const auto* pod) { return !pod->ready || offers(plan, *pod, model.entry.name); });
@@ -90,6 +98,21 @@ std::string find_conflict(const Look& look) {
                       (problem.manager.empty() ? "" : "held by \"" + problem.manager + "\": ") + problem.message);
   }
   return base::join(parts, "; ");
+}
+
+std::string find_name_taken(const Look& look) {
+  const auto& observed = look.plan.observed;
+  std::vector<std::string> taken;
+  const auto check = [&](Kind kind, const auto& there) {
+    if (there && is_anothers(look.plan, there->meta))
+      taken.push_back(std::string(info(kind).name) + " " + there->meta.name);
+  };
+  check(Kind::deployment, observed.deployment);
+  check(Kind::service, observed.network_service);
+  check(Kind::config_map, observed.config_map);
+  check(Kind::autoscaler, observed.autoscaler);
+  return taken.empty() ? std::string{}
+                       : base::join(taken, ", ") + ": another object owns it: rename this service, or delete that";
 }
 
 std::string find_no_image(const Look& look) {
@@ -232,8 +255,6 @@ std::string find_rolling_out(const Look& look) {
   const auto& live = look.plan.observed.deployment;
   if (look.template_hash.empty()) return {};
   if (!live) return "the Deployment is being made";
-  if (live->meta.owner_uid != look.plan.service.metadata.uid)
-    return "Deployment " + live->meta.name + " is not this service's";
   const bool current = live->template_hash == look.template_hash && live->observed_generation >= live->meta.generation;
   if (!current) return "the Deployment takes the present template";
   if (live->updated >= look.so_far.desired && live->replicas <= live->updated) return {};
@@ -274,6 +295,7 @@ constexpr std::array kRows = {
     Row{"Suspended", find_suspended},
     Row{"ScaledToZero", find_scaled_to_zero},
     Row{"Conflict", find_conflict},
+    Row{"NameTaken", find_name_taken},
     Row{"NoRuntimeImage", find_no_image},
     Row{"ChildRefused", find_child_refused},
     Row{"ModelsFailed", find_models_failed},
@@ -309,7 +331,7 @@ Diagnosis diagnose(const Plan& plan, const std::string& template_hash) {
   diagnosis.desired = plan.spec().autoscaling && plan.replicas > 0 && live ? live->wanted : plan.replicas;
   diagnosis.ready = live && live->meta.owner_uid == plan.service.metadata.uid ? live->ready : 0;
   diagnosis.models_available = std::ranges::count(plan.models, ModelState::available, &ServedModel::state);
-  diagnosis.advertised = advertised(plan);
+  diagnosis.advertised = advertised(plan, template_hash);
   diagnosis.unreachable = unreachable_agents(plan);
   for (const auto& row : kRows) {
     if (auto message = row.find({plan, diagnosis, template_hash}); !message.empty())

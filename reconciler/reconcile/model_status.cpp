@@ -2,6 +2,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "common/api/source.hpp"
 #include "reconciler/reconcile/model_progress.hpp"
@@ -49,12 +50,24 @@ struct WantedJobs {
   bool complete = true;
 };
 
+/// The services that name the Model, one for each place that its files go to: many services share a claim.
+std::vector<const ServiceObject*> places(const Settings& settings, const ObservedModel& observed) {
+  std::vector<const ServiceObject*> services;
+  std::set<std::string> seen;
+  for (const auto& service : observed.services) {
+    std::string claim = source_claim(observed.model.view->spec.source);
+    if (claim.empty()) claim = choose_cache(settings, *service.view).claim;
+    if (seen.insert(claim.empty() ? "of " + service.meta.name : std::move(claim)).second) services.push_back(&service);
+  }
+  return services;
+}
+
 WantedJobs wanted_jobs(const Settings& settings, const ObservedModel& observed) {
   const auto& model = *observed.model.view;
   WantedJobs wanted;
-  for (const auto& service : observed.services) {
+  for (const auto* service : places(settings, observed)) {
     std::string claim = source_claim(model.spec.source);
-    if (claim.empty()) claim = choose_cache(settings, *service.view).claim;
+    if (claim.empty()) claim = choose_cache(settings, *service->view).claim;
     if (claim.empty()) continue;  // an ephemeral cache is filled without Jobs
     const auto view = observed.claims.find(claim);
     if (view == observed.claims.end()) {
@@ -131,9 +144,9 @@ ModelOutlook outlook(const Settings& settings, const ObservedModel& observed) {
     return {ModelState::failed, "ModelInvalid", observed.model.mistakes, std::nullopt};
   ModelOutlook best;
   bool any = false;
-  for (const auto& service : observed.services) {
+  for (const auto* service : places(settings, observed)) {
     Observed seen;
-    seen.service = service;
+    seen.service = *service;
     seen.models.emplace(observed.model.meta.name, observed.model);
     seen.jobs = observed.jobs;
     seen.fetch_pods = observed.fetch_pods;

@@ -93,6 +93,10 @@ std::string source_claim(std::string_view source) {
   return std::string(source.substr(0, source.find('/')));
 }
 
+bool is_anothers(const Plan& plan, const ObjectMeta& child) {
+  return !child.owner_uid.empty() && child.owner_uid != plan.service.metadata.uid;
+}
+
 CachePlan choose_cache(const Settings& settings, const api::InferenceService& service) {
   const auto& wanted = service.spec.model_cache;
   CachePlan cache;

@@ -89,6 +89,9 @@ struct Plan {
   [[nodiscard]] const std::string& name_space() const { return service.metadata.name_space; }
 };
 
+/// Whether a child of this name has an owner, and that is not this service: then it is never touched.
+[[nodiscard]] bool is_anothers(const Plan& plan, const ObjectMeta& child);
+
 [[nodiscard]] Plan make_plan(const Settings& settings, const Observed& observed);
 
 /// The claim of a "pvc://claim/path"; empty for every other source.

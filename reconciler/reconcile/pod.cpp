@@ -190,6 +190,15 @@ json init_containers(const Plan& plan) {
   return list;
 }
 
+/// Without a selector a constraint counts no Pod at all: then the service's own are meant.
+json spread_constraints(const Plan& plan) {
+  json constraints = passed_on(plan.spec().topology_spread_constraints);
+  for (auto& constraint : constraints) {
+    if (!constraint.contains("labelSelector")) constraint["labelSelector"] = {{"matchLabels", selector_labels(plan)}};
+  }
+  return constraints;
+}
+
 std::string priority_class(const Plan& plan) {
   const auto& spec = plan.spec();
   if (!spec.priority_class_name.empty()) return spec.priority_class_name;
@@ -218,7 +227,7 @@ json pod_spec(const Plan& plan) {
   if (auto users = passed_on(plan.spec().pod_security_context); users.is_object())
     spec["securityContext"].update(users);
   place(plan, spec);
-  pass_on(spec, "topologySpreadConstraints", plan.spec().topology_spread_constraints);
+  if (auto spread = spread_constraints(plan); !spread.empty()) spec["topologySpreadConstraints"] = std::move(spread);
   pass_on(spec, "resourceClaims", plan.gpu.claims);
   if (!plan.spec().runtime_class_name.empty()) spec["runtimeClassName"] = plan.spec().runtime_class_name;
   if (auto priority = priority_class(plan); !priority.empty()) spec["priorityClassName"] = std::move(priority);

@@ -16,6 +16,12 @@ void want(Decision& decision, std::optional<DesiredObject> object) {
   if (object) decision.desired.push_back(std::move(*object));
 }
 
+/// Likewise, unless an object of that name is there and another's.
+template <class View>
+void want(const Plan& plan, Decision& decision, const std::optional<View>& there, std::optional<DesiredObject> object) {
+  if (!there || !is_anothers(plan, there->meta)) want(decision, std::move(object));
+}
+
 /// What this service made and no longer wants: never what is another's.
 void delete_unwanted(const Plan& plan, Kind kind, const std::optional<ChildView>& there, Decision& decision) {
   const bool wanted = std::ranges::any_of(decision.desired, [&](const auto& at) { return at.kind == kind; });
@@ -96,12 +102,12 @@ Decision reconcile(const Settings& settings, const Observed& observed, base::Wal
   want(decision, render_claim(plan));
   for (const auto& model : plan.models) want(decision, render_fetch_job(plan, model));
   if (plan.draft) want(decision, render_fetch_job(plan, *plan.draft));
-  want(decision, render_config_map(plan));
+  want(plan, decision, observed.config_map, render_config_map(plan));
   auto deployment = render_deployment(plan);
   const std::string hash = deployment ? template_hash(*deployment) : std::string{};
-  want(decision, std::move(deployment));
-  want(decision, render_network_service(plan));
-  want(decision, render_autoscaler(plan));
+  want(plan, decision, observed.deployment, std::move(deployment));
+  want(plan, decision, observed.network_service, render_network_service(plan));
+  want(plan, decision, observed.autoscaler, render_autoscaler(plan));
   delete_unwanted(plan, Kind::autoscaler, observed.autoscaler, decision);
   delete_unwanted(plan, Kind::config_map, observed.config_map, decision);
   nudge_pods(plan, decision);

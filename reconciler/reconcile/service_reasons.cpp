@@ -22,6 +22,8 @@ constexpr std::array kReasons = {
     ServiceReason{"Conflict", creating, kDegrades, false,
                   "A field of a child is held by another manager (the message names it) and left alone: remove it "
                   "there, or from there on manage it there."},
+    ServiceReason{"NameTaken", failed, kDegrades, kBlocks,
+                  "A child's name is taken by an object that another owns (services a.b and a-b meet in Service a-b)."},
     ServiceReason{
         "NoRuntimeImage", failed, kDegrades, kBlocks,
         "No image of llama-server is known for the accelerator: set spec.image or the chart's runtimeImages."},

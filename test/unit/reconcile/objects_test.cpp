@@ -244,6 +244,15 @@ TEST_CASE("what is no longer wanted goes, what is another's stays") {
   CHECK(scene.decide().deletions.empty());
 }
 
+TEST_CASE("a child that another object owns is never touched") {
+  Scene scene = serving();
+  scene.observed.network_service = ChildView{};
+  scene.observed.network_service->meta = {
+      "edge-multi-model", "edge", "uid", "1", 0, false, "uid-of-service-edge.multi-model"};
+  for (const auto& object : scene.decide().desired) CHECK(object.kind != Kind::service);
+  CHECK_THAT(*scene.decide().status, ContainsSubstring("NameTaken"));
+}
+
 TEST_CASE("an autoscaler keeps the live number of replicas, and sets it from then on") {
   Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}], "replicas": 3,
                   "autoscaling": {"minReplicas": 1, "maxReplicas": 5}})");

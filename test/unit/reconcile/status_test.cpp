@@ -1,4 +1,5 @@
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "test/catch.hpp"
 #include "test/unit/reconcile/golden.hpp"
@@ -406,6 +407,49 @@ TEST_CASE("a name is withdrawn from the status before the preset loses it") {
   CHECK(decision.status_first);
   CHECK(status_of(decision)["advertisedModels"] == json({"phi4-mini", "qwen3-7b-coder"}));
   CHECK_FALSE(serving().decide().status_first);
+}
+
+TEST_CASE("names are withdrawn before a template change ends the only Pod") {
+  Scene scene = serving();
+  scene.write_status();
+  scene.observed.deployment->template_hash = "before";
+  const auto decision = scene.decide();
+  CHECK(decision.status_first);
+  CHECK(status_of(decision)["advertisedModels"].empty());
+}
+
+TEST_CASE("whatever is observed, Ready never stands beside nothing to pick, and no name is picked twice") {
+  std::mt19937 random(11);
+  const auto chance = [&](unsigned percent) { return random() % 100 < percent; };
+  const std::vector<std::string> models = {"phi4-mini", "qwen3-7b-coder", "gemma3-4b-summarizer"};
+  int ready_seen = 0;
+  for (int i = 0; i < 400; ++i) {
+    Scene scene(kExample);
+    for (const auto& model : models) {
+      if (chance(90)) scene.add_fetched(model);
+    }
+    if (chance(90)) scene.roll_out(1);
+    if (chance(90)) scene.add_ready_pod("edge-multi-model-0");
+    for (auto& sample : scene.observed.agents) {
+      if (chance(10)) sample.error = "timeout";
+      if (chance(10)) sample.preset_hash = "other";
+      if (chance(10) && !sample.models.empty()) sample.models.pop_back();
+      if (chance(10) && !sample.models.empty()) sample.models.front().state = "failed";
+    }
+    if (chance(10)) scene.observed.jobs.clear();
+    if (chance(10)) scene.observed.claims.clear();
+    if (chance(10)) scene.observed.models.clear();
+    if (chance(10)) scene.observed.problems.push_back({"Service", "x", "Forbidden", "quota", ""});
+    if (chance(5) && scene.observed.deployment) scene.observed.deployment->ready = 0;
+    const auto status = status_of(scene.decide());
+    const auto& advertised = status.at("advertisedModels");
+    if (condition_of(status, "Ready").at("status") == "True") {
+      ++ready_seen;
+      CHECK(advertised.size() == models.size());
+    }
+    for (const auto& name : advertised) CHECK(std::ranges::count(advertised, name) == 1);
+  }
+  CHECK(ready_seen > 20);
 }
 
 TEST_CASE("with several replicas a model is advertised when all ready Pods list it") {
