@@ -215,7 +215,6 @@ Try<> Download::turn() {
   });
   if (auto failure = hasher_.failure()) return std::unexpected(*failure);
   streams_.observe(received_, now());
-  if (auto saved = checkpoint_when_due(); !saved) return saved;
   return cancel_stalled();
 }
 
@@ -392,8 +391,11 @@ Try<> Download::store(Piece& piece, std::string_view bytes) {
   unsaved_ += bytes.size();
   progress_.set_file_bytes(have_.bytes());
   hasher_.advance(have_.frontier());
-  if (!start_checked_ && have_.frontier() >= kStartBytes) return check_start();
-  return {};
+  if (!start_checked_ && have_.frontier() >= kStartBytes) {
+    if (auto checked = check_start(); !checked) return checked;
+  }
+  // Here and not once a turn: libcurl may hand over 25 MiB in one turn.
+  return checkpoint_when_due();
 }
 
 Try<> Download::check_start() {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "common/api/source.hpp"
+#include "common/base/base64.hpp"
 #include "common/base/text.hpp"
 
 namespace fetch {
@@ -28,15 +29,6 @@ std::optional<std::string_view> take_until(std::string_view& text, char separato
   const auto taken = text.substr(0, at);
   text.remove_prefix(at + 1);
   return taken;
-}
-
-int base64_value(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+') return 62;
-  if (c == '/') return 63;
-  return -1;
 }
 
 }  // namespace
@@ -90,26 +82,8 @@ std::string sha256_of_linked_etag(std::string_view text) {
 }
 
 std::string sha256_of_base64(std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  text = base::trim(text);
-  if (text.size() != 44 || text.back() != '=') return {};
-  text.remove_suffix(1);
-  std::string hex;
-  std::uint32_t bits = 0;
-  unsigned held = 0;
-  for (const char c : text) {
-    const int value = base64_value(c);
-    if (value < 0) return {};
-    bits = (bits << 6U | static_cast<std::uint32_t>(value)) & 0xffffU;
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      const auto byte = (bits >> held) & 0xffU;
-      hex += kHex[byte >> 4U];
-      hex += kHex[byte & 15U];
-    }
-  }
-  return hex.size() == 2 * kSha256Bytes ? hex : std::string();
+  const auto bytes = base::from_base64(text);
+  return bytes && bytes->size() == kSha256Bytes ? base::to_hex(*bytes) : std::string();
 }
 
 std::string sha256_of_repr_digest(std::string_view text) {
