@@ -4,6 +4,7 @@ import glob
 import yaml
 
 import sources
+import uses
 
 # Below these only Kubernetes' own fields follow: `kubectl explain` has them.
 DEPTH_OF_KUBERNETES_TYPES = ("affinity", "env[]", "extraVolumes[]", "extraVolumeMounts[]", "podSecurityContext",
@@ -60,16 +61,27 @@ def crds():
     return found
 
 
+def table(schema, use=None):
+    """The rows of a part; `use` adds what the reconciler does with each."""
+    made = ["| field | type | bounds | what |" + (" use |" if use else ""),
+            "| --- | --- | --- | --- |" + (" --- |" if use else "")]
+    for path, kind, limit, what in rows(schema):
+        made.append(f"| `{path}` | {kind} | {cell(limit)} | {cell(what)} |" + (f" {use(path)} |" if use else ""))
+    if use and use.unasked():
+        raise SystemExit(f"docs/make/uses.py names fields that no CRD has: {use.unasked()}")
+    return made
+
+
 def page():
     made = ["# Fields", "", "Made from the CRDs by `docs/generate`. `kubectl explain isvc.spec.router` says the same.",
-            "Below a field that has a Kubernetes type (affinity, env, probes, ...) Kubernetes' own documentation holds.", ""]
+            "Below a field that has a Kubernetes type (affinity, env, probes, ...) Kubernetes' own documentation holds.", "",
+            uses.MEANING, ""]
     for crd in crds():
         names = crd["spec"]["names"]
         version, = crd["spec"]["versions"]
         for part in ("spec", "status"):
-            made += [f"## {names['kind']} (`{names['shortNames'][0]}`): {part}", "", "| field | type | bounds | what |",
-                     "| --- | --- | --- | --- |"]
+            made += [f"## {names['kind']} (`{names['shortNames'][0]}`): {part}", ""]
             schema = version["schema"]["openAPIV3Schema"]["properties"][part]
-            made += [f"| `{path}` | {kind} | {cell(limit)} | {cell(what)} |" for path, kind, limit, what in rows(schema)]
+            made += table(schema, uses.of(names["kind"]) if part == "spec" else None)
             made.append("")
     return "\n".join(made)
