@@ -18,6 +18,12 @@ namespace {
 constexpr long kBufferSize = 256L << 10;
 constexpr const char* kSystemBundle = "/etc/ssl/certs/ca-certificates.crt";
 
+/// libcurl looks at the rate once per hundred buffers at most: they must be small against it.
+long buffer_size(std::uint64_t rate_limit) {
+  if (rate_limit == 0) return kBufferSize;
+  return std::clamp<long>(static_cast<long>(std::min<std::uint64_t>(rate_limit / 100, kBufferSize)), 1024, kBufferSize);
+}
+
 struct CurlLibrary {
   CurlLibrary() { curl_global_init(CURL_GLOBAL_DEFAULT); }
 };
@@ -195,7 +201,7 @@ void Transport::State::configure(Transfer& transfer, const Request& request) con
   set.number(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   set.number(CURLOPT_NOSIGNAL, 1);
   set.number(CURLOPT_TCP_KEEPALIVE, 1);
-  set.number(CURLOPT_BUFFERSIZE, kBufferSize);
+  set.number(CURLOPT_BUFFERSIZE, buffer_size(settings.rate_limit));
   set.number(CURLOPT_CONNECTTIMEOUT_MS, std::chrono::milliseconds(settings.connect_timeout).count());
   set.number(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1);
   set.number(CURLOPT_MAXREDIRS, 10);

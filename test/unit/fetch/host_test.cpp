@@ -1,3 +1,4 @@
+#include <atomic>
 #include <csignal>
 #include <stop_token>
 #include <thread>
@@ -316,5 +317,70 @@ TEST_CASE("without a tag, a date or a digest nothing is resumed in another run")
     CHECK(word(outcome) == "Fetched");
     CHECK(outcome.bytes_fetched < content.size());
   }
+  CHECK(read(world.published()) == content);
+}
+
+TEST_CASE("a date is as good as a tag for resuming in another run") {
+  World world;
+  world.options.download.retry_for = 100ms;
+  const auto content = gguf(kSize);
+  const std::string date = "Tue, 24 Nov 2026 20:00:00 GMT";
+  world.host.put("/model.gguf", {.content = content, .last_modified = date});
+  world.host.lie_by([](const auto&) { return std::optional(Lie{.stall_after = kSize / 2}); });
+  CHECK(word(world.run()) == "Stalled");
+  world.host.lie_by({});
+  SECTION("the same date: resumed") {
+    const auto outcome = world.run();
+    CHECK(word(outcome) == "Fetched");
+    CHECK(outcome.bytes_fetched < content.size());
+    CHECK(read(world.published()) == content);
+  }
+  SECTION("another date: from byte 0") {
+    const auto after = gguf(kSize, 2);
+    world.host.put("/model.gguf", {.content = after, .last_modified = "Wed, 25 Nov 2026 20:00:00 GMT"});
+    CHECK(word(world.run()) == "Fetched");
+    CHECK(read(world.published()) == after);
+  }
+}
+
+TEST_CASE("a rate limit holds") {
+  World world;
+  world.serve(gguf(kSize));
+  world.options.rate_limit = kSize / 4;
+  world.options.download.most_streams = 1;
+  const auto begin = std::chrono::steady_clock::now();
+  CHECK(word(world.run()) == "Fetched");
+  CHECK(std::chrono::steady_clock::now() - begin >= 1s);
+}
+
+TEST_CASE("a host that limits each connection is asked for several ranges at once, and the file is right") {
+  World world;
+  const auto content = gguf(48 << 20);
+  world.serve(content);
+  world.options.sha256 = base::sha256_hex(content);
+  world.options.download.stall = 30s;
+  world.host.limit_rate(8 << 20);
+  const auto outcome = world.run();
+  CAPTURE(outcome.message);
+  REQUIRE(word(outcome) == "Fetched");
+  CHECK(read(world.published()) == content);
+  CHECK(world.host.requests().size() > 2);  // one stream needs two, of 32 MiB
+}
+
+TEST_CASE("a host that answers 429 to the second connection is asked for one range at a time") {
+  World world;
+  const auto content = gguf(40 << 20);
+  world.serve(content);
+  world.options.download.stall = 30s;
+  world.options.download.retry_for = 30s;
+  world.host.limit_rate(8 << 20);
+  std::atomic<unsigned> refused{0};
+  world.host.lie_by([&](const fakes::HostRequest& request) -> std::optional<Lie> {
+    if (request.header("Range").starts_with("bytes=0-") || refused >= 2) return std::nullopt;
+    ++refused;
+    return Lie{.status = 429};
+  });
+  CHECK(word(world.run()) == "Fetched");
+  CHECK(refused == 2);
   CHECK(read(world.published()) == content);
 }
