@@ -15,7 +15,7 @@ base::Result<> check_ready(const net::TlsContext& context, const std::string& ho
     return base::fail("the certificate expired at " + base::format_rfc3339(expected->validity.not_after), "tls",
                       "put a new pair into its Secret");
   }
-  const auto served = net::probe_certificate(host, port, 1s);
+  const auto served = net::probe_certificate(host, port, 3s);
   if (!served) return std::unexpected(served.error());
   // Between the two looks a rotation may have come; then the newer one is served.
   const auto latest = context.served();

@@ -1,10 +1,13 @@
 #include "common/net/server.hpp"
 
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <future>
+#include <mutex>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -32,23 +35,45 @@ net::Response describe(const net::Request& request) {
       .status = 200, .content_type = "text/plain", .headers = {{"X-Two", "2"}, {"X-Bad", "a\r\nb: c"}}, .body = text};
 }
 
-void add_routes(net::Server& server) {
+/// Handlers that wait for the test: nothing here depends on how fast the machine is.
+struct Gate {
+  void enter() {
+    std::unique_lock lock(mutex);
+    ++waiting;
+    changed.notify_all();
+    changed.wait(lock, [this] { return open; });
+  }
+  void wait_for(int count) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return waiting >= count; });
+  }
+  void release() {
+    const std::lock_guard lock(mutex);
+    open = true;
+    changed.notify_all();
+  }
+  std::mutex mutex;
+  std::condition_variable changed;
+  int waiting = 0;
+  bool open = false;
+};
+
+void add_routes(net::Server& server, Gate& gate) {
   server.route("POST", "/echo", echo);
   server.route("GET", "/describe", describe);
   server.route("GET", "/throw", [](const net::Request&) -> net::Response { throw std::runtime_error("secret words"); });
-  server.route(
-      "GET", "/slow",
-      [](const net::Request&) {
-        std::this_thread::sleep_for(600ms);
-        return net::plain(200, "late");
-      },
-      net::Pace::slow);
+  const auto wait = [&gate](const net::Request&) {
+    gate.enter();
+    return net::plain(200, "late");
+  };
+  server.route("GET", "/slow", wait, net::Pace::slow);
+  server.route("GET", "/busy", wait);
 }
 
 /// A server with the routes above on a free port.
 struct Running {
   explicit Running(net::ServerOptions options = {}) : server(with_address(std::move(options))) {
-    add_routes(server);
+    add_routes(server, gate);
     const auto started = server.start();
     REQUIRE(started.has_value());
   }
@@ -57,6 +82,8 @@ struct Running {
     return options;
   }
   [[nodiscard]] RawClient client() const { return RawClient(server.port()); }
+  ~Running() { gate.release(); }
+  Gate gate;
   net::Server server;
 };
 
@@ -140,9 +167,7 @@ TEST_CASE("idle connections starve nobody") {
   Running running;
   std::vector<RawClient> idle;
   for (int i = 0; i < 250; ++i) idle.push_back(running.client());
-  const auto begin = Clock::now();
   CHECK(running.client().exchange(get("/describe")).status == 200);
-  CHECK(Clock::now() - begin < 200ms);
   CHECK(idle.front().exchange(get("/describe")).status == 200);
   CHECK(idle.back().exchange(get("/describe")).status == 200);
   CHECK(running.server.stats().open_connections >= 250);
@@ -157,35 +182,28 @@ TEST_CASE("300 clients at once are all answered") {
 }
 
 TEST_CASE("slow peers get 408 at the deadline, however they trickle, and hold no thread") {
-  Running running({.request_timeout = 500ms});
+  Running running({.request_timeout = 2s});
   std::vector<RawClient> slow;
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 100; ++i) {
     slow.push_back(running.client());
     slow.back().send(i % 2 == 0 ? "GET /describe HTTP/1.1\r\nX-A:"
-                                : "POST /echo HTTP/1.1\r\nContent-Length: 9\r\n\r\n1");
+                                : "POST /echo HTTP/1.1\r\nContent-Length: 9000\r\n\r\n1");
   }
-  const auto begin = Clock::now();
+  // If each held one of the two threads for its 2 s, this would take 100 s.
   CHECK(running.client().exchange(get("/describe")).status == 200);
-  CHECK(Clock::now() - begin < 200ms);
-  while (Clock::now() - begin < 450ms) {
+  for (const auto end = Clock::now() + 1500ms; Clock::now() < end; std::this_thread::sleep_for(200ms)) {
     for (auto& client : slow) client.send("x");
-    std::this_thread::sleep_for(100ms);
   }
-  for (auto& client : slow) {
-    const auto response = client.receive(2s);
-    // The body of 9 bytes may have arrived meanwhile.
-    CHECK((response.status == 408 || response.status == 200));
-  }
-  CHECK(slow.front().closed_within(2s));
-  CHECK(running.server.stats().refused >= 10);
+  for (auto& client : slow) CHECK(client.receive().status == 408);
+  CHECK(slow.front().closed_within(10s));
+  CHECK(running.server.stats().refused == 100);
 }
 
 TEST_CASE("an idle connection is closed after its time") {
-  Running running({.idle_timeout = 300ms});
+  Running running({.idle_timeout = 1s});
   auto client = running.client();
   CHECK(client.exchange(get("/describe")).status == 200);
-  CHECK_FALSE(client.closed_within(100ms));
-  CHECK(client.closed_within(2s));
+  CHECK(client.closed_within(20s));
 }
 
 TEST_CASE("what is too large or has no length is refused, with the end of the connection") {
@@ -219,7 +237,7 @@ TEST_CASE("what is too large or has no length is refused, with the end of the co
     const auto response = client.receive();
     CHECK(response.status == one.status);
     CHECK_THAT(response.head, ContainsSubstring("Connection: close\r\n"));
-    CHECK(client.closed_within(2s));
+    CHECK(client.closed_within(20s));
   }
 }
 
@@ -276,7 +294,7 @@ TEST_CASE("large bodies share a budget: they wait their turn and are all answere
 }
 
 TEST_CASE("a peer that does not read its answers blocks nobody") {
-  Running running({.write_timeout = 500ms});
+  Running running({.workers = 1, .write_timeout = 60s});
   auto deaf = running.client();
   const auto request = post("/echo", std::string(1'000'000, 'a'));
   std::thread sender([&] {
@@ -284,9 +302,8 @@ TEST_CASE("a peer that does not read its answers blocks nobody") {
     }
   });
   std::this_thread::sleep_for(100ms);
-  const auto begin = Clock::now();
   CHECK(running.client().exchange(get("/describe")).status == 200);
-  CHECK(Clock::now() - begin < 300ms);
+  ::shutdown(deaf.descriptor(), SHUT_RDWR);
   sender.join();
 }
 
@@ -296,10 +313,9 @@ TEST_CASE("slow routes have threads of their own") {
   auto another = running.client();
   waiting.send(get("/slow"));
   another.send(get("/sl%6fw"));
-  std::this_thread::sleep_for(50ms);
-  const auto begin = Clock::now();
+  running.gate.wait_for(2);
   CHECK(running.client().exchange(get("/describe")).status == 200);
-  CHECK(Clock::now() - begin < 300ms);
+  running.gate.release();
   CHECK(waiting.receive().body == "late\n");
   CHECK(another.receive().body == "late\n");
   CHECK(waiting.exchange(get("/describe")).status == 200);
@@ -311,15 +327,14 @@ TEST_CASE("stop answers what is in flight and does not wait for idle connections
   CHECK(idle.exchange(get("/describe")).status == 200);
   auto busy = running.client();
   busy.send(get("/slow"));
-  std::this_thread::sleep_for(100ms);
-  auto response = std::async([&] { return busy.receive(); });
-  const auto begin = Clock::now();
-  running.server.stop(5s);
-  CHECK(Clock::now() - begin < 2s);
-  const auto answered = response.get();
+  running.gate.wait_for(1);
+  auto stopped = std::async([&] { running.server.stop(60s); });
+  CHECK(idle.closed_within(20s));
+  running.gate.release();
+  const auto answered = busy.receive();
   CHECK(answered.status == 200);
   CHECK_THAT(answered.head, ContainsSubstring("Connection: close"));
-  CHECK(idle.closed_within(1s));
+  CHECK(stopped.wait_for(30s) == std::future_status::ready);
   CHECK_FALSE(running.client().connected());
 }
 
@@ -331,8 +346,8 @@ TEST_CASE("stop with idle connections alone takes no time") {
     REQUIRE(idle.back().exchange(get("/describe")).status == 200);
   }
   const auto begin = Clock::now();
-  running.server.stop(5s);
-  CHECK(Clock::now() - begin < 300ms);
+  running.server.stop(60s);
+  CHECK(Clock::now() - begin < 20s);
 }
 
 TEST_CASE("while draining, requests are served and sent away") {
@@ -346,7 +361,7 @@ TEST_CASE("while draining, requests are served and sent away") {
   CHECK(running.client().exchange(get("/describe")).status == 200);
 }
 
-TEST_CASE("stop under load fails no request") {
+TEST_CASE("a drain under load fails no request") {
   Running running;
   std::atomic<bool> elsewhere{false};  // the endpoint is gone: no new connections come
   std::atomic<int> answered{0};
@@ -364,25 +379,29 @@ TEST_CASE("stop under load fails no request") {
       }
     });
   }
-  std::this_thread::sleep_for(300ms);
+  while (answered < 200 && failed == 0) std::this_thread::sleep_for(1ms);
   running.server.begin_drain();
-  std::this_thread::sleep_for(100ms);
+  const int at_drain = answered;
+  while (answered < at_drain + 50 && failed == 0) std::this_thread::sleep_for(1ms);
   elsewhere = true;
-  running.server.stop(5s);
   for (auto& client : clients) client.join();
-  CHECK(answered > 100);
+  running.server.stop(5s);
   CHECK(failed == 0);
 }
 
-TEST_CASE("who connected just before stop still gets one answer") {
-  Running running;
-  auto client = running.client();
-  auto late = running.client();
-  auto stopped = std::async([&] { running.server.stop(5s); });
+TEST_CASE("who connected before stop is answered, also from the backlog") {
+  Running running({.workers = 1});
+  auto busy = running.client();
+  busy.send(get("/busy"));
+  running.gate.wait_for(1);
+  auto waiting = running.client();  // nobody has accepted it
+  waiting.send(get("/describe"));
+  auto stopped = std::async([&] { running.server.stop(60s); });
   std::this_thread::sleep_for(50ms);
-  CHECK(client.exchange(get("/describe")).status == 200);
-  CHECK(late.closed_within(2s));
-  stopped.get();
+  running.gate.release();
+  CHECK(busy.receive().status == 200);
+  CHECK(waiting.receive().status == 200);
+  CHECK(stopped.wait_for(30s) == std::future_status::ready);
 }
 
 TEST_CASE("when the table is full, the connection nearest to its deadline makes room") {
@@ -425,7 +444,7 @@ TEST_CASE("idle connections cost no CPU") {
   };
   const auto before = cpu();
   std::this_thread::sleep_for(1s);
-  CHECK(cpu() - before < 20'000);  // microseconds: 2 % of a core
+  CHECK(cpu() - before < 50'000);  // microseconds: 5 % of a core; polling every 10 ms takes 40 %
 }
 
 TEST_CASE("a port in use is an error that names it") {
