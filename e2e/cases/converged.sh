@@ -8,4 +8,4 @@ ready quiet
 answers quiet qwen3-7b-coder
 sleep 15    # the last samples
 before=$(everything); sleep "${QUIET_SECONDS:-40}"; after=$(everything)
-if [ "$before" = "$after" ]; then _ok "no write in ${QUIET_SECONDS:-40} s"; else _no "written while converged" "$(diff <(echo "$before") <(echo "$after"))"; fi
+unchanged "no write in ${QUIET_SECONDS:-40} s" "$before" "$after"

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """apply_loop.py KUBECONFIG NAMESPACE SECONDS RATE — server-side applies of InferenceServices, RATE a second, for SECONDS.
 
-Each changes one annotation, so each passes admission and is stored. Prints how many were sent and failed, the slowest, and
+Each changes one annotation, so each passes admission and is stored. Ends early on SIGTERM. Prints how many were sent and failed, the slowest, and
 each failure; exits with 1 when one failed. Standard library only.
 """
 import base64
 import http.client
 import json
 import os
+import signal
 import ssl
 import subprocess
 import sys
@@ -46,6 +47,8 @@ class Loop:
         self.sent, self.failures, self.slowest = 0, [], 0.0
         self.lock = threading.Lock()
         self.began = time.monotonic()
+        self.ended = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: self.ended.set())
 
     def apply(self, connection, worker, count):
         name = f"load-{worker}-{count % 5}"
@@ -61,7 +64,8 @@ class Loop:
         connection = http.client.HTTPSConnection(host, port, context=context, timeout=30)
         count = 0
         while (due := self.began + (count * WORKERS + worker) / RATE) < self.began + SECONDS:
-            time.sleep(max(0.0, due - time.monotonic()))
+            if self.ended.wait(max(0.0, due - time.monotonic())):
+                break
             sent = time.monotonic()
             try:
                 failure = self.apply(connection, worker, count)

@@ -35,6 +35,9 @@ within() {
 # equal WHAT WANTED SEEN
 equal() { if [ "$2" = "$3" ]; then _ok "$1"; else _no "$1: wanted '$2', seen '$3'"; return 1; fi; }
 
+# unchanged WHAT BEFORE AFTER — two texts of many lines are the same; else shows what differs.
+unchanged() { if [ "$2" = "$3" ]; then _ok "$1"; else _no "$1" "$(diff <(echo "$2") <(echo "$3"))"; return 1; fi; }
+
 # accepted WHAT — the manifest on standard input passes strict validation on the API server, webhooks included; nothing is stored.
 accepted() { local out; if out=$(k create --dry-run=server --validate=strict -f - 2>&1); then _ok "accepted: $1"; else _no "accepted: $1" "$out"; return 1; fi; }
 
@@ -69,7 +72,7 @@ model_state() { status "$1" ".status.models[]? | select(.name == \"$2\") | \"\\(
 # answers ISVC NAME [MODEL] — a chat for NAME is answered by MODEL's own weights (they say nothing but its name).
 answers() {
   local isvc=$1 name=$2 model=${3:-$2} out
-  out=$(chat "$NS" "$isvc" "$name" 2>&1)
+  out=$(chat "$NS" "$isvc" "$name" 2>&1 | tail -n 1)    # above it: what was tried again
   if [ "$(jq -r '.model' <<<"$out" 2>/dev/null)" = "$model" ] && jq -r '.choices[0].message.content' <<<"$out" | grep -q "$model" &&
     [ "$(jq -r '.usage.completion_tokens' <<<"$out")" -gt 0 ]; then _ok "$isvc answers for $name"; else _no "$isvc answers for $name" "$out"; return 1; fi
 }

@@ -24,15 +24,16 @@ model() {
   local name=$1 file=${2:-$1.gguf} sha=${3:-}
   [ -n "$sha" ] || sha=$(awk -v f="${file##*/}" '$2 == f { print $1 }' "$MODELS/sha256sums")
   printf -- '---\napiVersion: inference.llmkube.dev/v1alpha1\nkind: Model\nmetadata: {name: %s}\nspec:\n  source: %s/%s\n' "$name" "$HOST" "$file"
-  [ "$sha" = none ] || printf '  sha256: %s\n' "$sha"
+  [ "$sha" = none ] || printf '  sha256: "%s"\n' "$sha"
 }
 
 # service_url NAMESPACE ISVC — the address of a service as the node reaches it.
 service_url() { kubectl -n "$1" get service "$2" -o jsonpath='http://{.spec.clusterIP}:{.spec.ports[?(@.name=="http")].port}'; }
 
-# chat NAMESPACE ISVC MODEL [MAX_TOKENS] — the answer of one chat completion, as JSON in one line; HTTP errors too.
+# chat NAMESPACE ISVC MODEL [MAX_TOKENS] — the answer of one chat completion, as JSON in one line; HTTP errors too. A refused connection is
+# tried again: kube-proxy hears of a ready Pod a moment after us.
 chat() {
-  curl -sS --max-time 120 "$(service_url "$1" "$2")/v1/chat/completions" -H 'Content-Type: application/json' \
+  curl -sS --max-time 120 --retry 5 --retry-connrefused --retry-delay 1 "$(service_url "$1" "$2")/v1/chat/completions" -H 'Content-Type: application/json' \
     -d "{\"model\": \"$3\", \"max_tokens\": ${4:-8}, \"messages\": [{\"role\": \"user\", \"content\": \"Who are you?\"}]}" | jq -c .
 }
 
