@@ -109,14 +109,15 @@ TEST_CASE("cold start: a broken model first in the preload, then the good one; n
   CHECK(pod.state("presetHash").size() == 16);
 }
 
-TEST_CASE("a model whose child is killed is loaded again within a second") {
+TEST_CASE("a model whose child is killed is loaded again when the event says so") {
   const bool has_gate = GENERATE(false, true);
   Pod pod({{"a"}, {"b"}}, R"({"preload":["a"]})", 1, has_gate);
   REQUIRE(eventually([&] { return pod.ready(); }));
   // The event stream is followed by then, as in a Pod that runs.
   REQUIRE(eventually([&] { return pod.server.count("GET /models/sse") > 0; }));
   pod.server.kill("a");
-  CHECK(eventually([&] { return pod.server.loads("a") == 2; }, seconds{1}));
+  // Sooner than it is asked for without an event (3 s).
+  CHECK(eventually([&] { return pod.server.loads("a") == 2; }, milliseconds{2'500}));
   CHECK(eventually([&] { return pod.server.state("a") == "loaded"; }));
   CHECK(pod.ready());
 }
@@ -127,7 +128,7 @@ TEST_CASE("without the event stream the same is seen by asking") {
   pod.server.refuse_events();
   std::this_thread::sleep_for(milliseconds{300});
   pod.server.kill("a");
-  CHECK(eventually([&] { return pod.server.loads("a") == 2; }, seconds{2}));
+  CHECK(eventually([&] { return pod.server.loads("a") == 2; }));
 }
 
 TEST_CASE("when all models fail the Pod is unready, and says why") {
@@ -149,13 +150,13 @@ TEST_CASE("a load past its deadline is ended, and the next model is loaded") {
   CHECK(pod.server.count("POST /models/unload a") == 1);
 }
 
-TEST_CASE("an added model is there within a second, and the resident one stays") {
+TEST_CASE("an added model is there soon, and the resident one stays") {
   Pod pod({{"a"}}, R"({"preload":["a"]})");
   REQUIRE(eventually([&] { return pod.ready(); }));
   const auto before = pod.state("presetHash");
   pod.server.set_reload({{"a"}, {"b"}}, false);
   pod.write("models.ini", Pod::preset({{"a"}, {"b"}}));
-  CHECK(eventually([&] { return pod.state("presetHash") != before; }, seconds{1}));
+  CHECK(eventually([&] { return pod.state("presetHash") != before; }));
   CHECK(pod.model_state("b") == "unloaded");
   CHECK(pod.server.loads("a") == 1);
 }
@@ -164,7 +165,7 @@ TEST_CASE("a changed section waits for the stream that runs, and its model is lo
   Pod pod({{"a"}}, R"({"preload":["a"]})");
   REQUIRE(eventually([&] { return pod.ready(); }));
   pod.server.set_token_time(milliseconds{10});
-  auto stream = pod.chat("a", 100);
+  auto stream = pod.chat("a", 300);
   REQUIRE(eventually([&] { return pod.server.count("POST /v1/chat/completions a") == 1; }));
   pod.server.set_reload({{"a"}}, true);
   pod.write("models.ini", Pod::preset({{"a"}}, "ctx-size = 7\n"));
@@ -200,7 +201,7 @@ TEST_CASE("a llama-server that goes away makes the Pod unready, and /state says 
   Pod pod({{"a"}}, R"({"preload":["a"]})");
   REQUIRE(eventually([&] { return pod.ready(); }));
   pod.server.stop();
-  REQUIRE(eventually([&] { return !pod.ready(); }, seconds{3}));
+  REQUIRE(eventually([&] { return !pod.ready(); }));
   CHECK_FALSE(pod.agent->state().has_value());
   CHECK_THAT(pod.why(), ContainsSubstring("llama-server"));
 }

@@ -107,7 +107,8 @@ void Connection::set_deadline(milliseconds time) { deadline_ = host_.now() + tim
 void Connection::tick() {
   if (buried_) return;
   const auto now = host_.now();
-  if (state_ == State::waiting && wants_signal_ && now >= next_signal_) signal_loading();
+  const bool unanswered = state_ == State::waiting || state_ == State::sending || state_ == State::answering;
+  if (unanswered && ticket_ && !answer_begun_ && wants_signal_ && now >= next_signal_) signal_loading();
   if (buried_ || !deadline_ || now < *deadline_) return;
   const bool request_stuck = state_ == State::body || (state_ == State::head && !in_.empty());
   if (request_stuck) {
@@ -564,7 +565,7 @@ void Connection::signal_loading() {
     if (close_after_) head += "Connection: close\r\n";
     deliver(head + "\r\n");
   }
-  deliver_chunk(": the model is being loaded, or waits for its turn\n\n");
+  deliver_chunk(": waiting for the model\n\n");
 }
 
 void Connection::deliver_chunk(std::string_view payload) {

@@ -22,7 +22,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kTick{1'000};
 /// llama-server closes within microseconds; this is for one that does not.
-constexpr milliseconds kFarewell{1'000};
+constexpr milliseconds kFarewell{5'000};
 /// Keys in the epoll set: these two; a descriptor seen off, above `kFarewellBit`; else a connection's address with its
 /// lowest bit for the side of llama-server.
 constexpr std::uint64_t kFarewellBit = std::uint64_t{1} << 63U;
