@@ -81,7 +81,7 @@ class Walk {
 
   void object(const Schema& schema, const JsonValue& object, const FieldPath& path) {
     for (const auto& property : schema.properties) {
-      if (property.required && property.schema->default_json.empty() && base::find(object, property.name) == nullptr) {
+      if (property.required && property.schema->default_json.empty() && present(object, property.name) == nullptr) {
         Report report(out_);
         report.rule = &rule("schema-required");
         report.at(path.child(property.name), nullptr, {property.name});
@@ -89,8 +89,9 @@ class Walk {
     }
     for (const auto& member : object.GetObject()) {
       const std::string_view name(member.name.GetString(), member.name.GetStringLength());
+      if (member.value.IsNull()) continue;
       if (const Schema* child = schema.property(name)) {
-        if (!(member.value.IsNull() && !child->default_json.empty())) value(*child, member.value, path.child(name));
+        value(*child, member.value, path.child(name));
       } else if (schema.values != nullptr) {
         value(*schema.values, member.value, path.key(name));
       }

@@ -9,7 +9,7 @@
 namespace rules {
 
 /// What the CRD's schema says of a value: types, required fields, bounds, enums, patterns. As the API
-/// server reads it: null where a default stands counts as absent. Unknown fields are passed over.
+/// server reads it, a field that is null counts as absent. Unknown fields are passed over.
 void check_schema(const api::Schema& schema, const base::JsonValue& value, const kube::FieldPath& path,
                   std::vector<Finding>& out);
 

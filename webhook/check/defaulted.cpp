@@ -25,11 +25,11 @@ void fill(const Schema& schema, Node& node) {
     for (auto& item : node.items) fill(*schema.items, item);
   }
   if (node.kind != Node::Kind::map) return;
+  // The API server takes a field that is null for absent.
+  std::erase_if(node.members, [](const Node::Member& member) { return member.value.kind == Node::Kind::null; });
   for (const auto& property : schema.properties) {
     if (property.schema->default_json.empty()) continue;
-    const Node* there = node.find(property.name);
-    if (there != nullptr && there->kind != Node::Kind::null) continue;
-    std::erase_if(node.members, [&](const Node::Member& member) { return member.key == property.name; });
+    if (node.find(property.name) != nullptr) continue;
     node.members.push_back({std::string(property.name), {}, node_of(property.schema->default_json)});
   }
   for (auto& member : node.members) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string>
 
+#include "common/api/schema.hpp"
 #include "common/rules/rule.hpp"
 #include "webhook/check/yaml_reader.hpp"
 

@@ -50,6 +50,16 @@ TEST_CASE("a wrong type silences what rests on it") {
         Lines{"spec.runtime: Invalid value: 7: must be a string, is a number"});
 }
 
+TEST_CASE("a field that is null counts as absent, as for the API server") {
+  CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a","contextSize":null}],"nodeSelector":null,
+                             "replicas":null,"router":null,"resources":{"requests":{"nvidia.com/gpu":null}}})"))
+            .empty());
+  CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":null})")).size() == 1);
+  CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":null}]})")) ==
+        Lines{"spec.models[0].name: Required value: name is missing; add it"});
+  CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":[null]})")).size() == 1);
+}
+
 TEST_CASE("numbers in paths sort as numbers") {
   std::string models;
   for (int i = 0; i < 12; ++i) models += std::string(i == 0 ? "" : ",") + R"({"name":"A)" + std::to_string(i) + "\"}";

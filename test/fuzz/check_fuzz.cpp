@@ -1,0 +1,35 @@
+// Any bytes as a file of `webhook check`: an exit status, never a crash; what --defaults prints can be read again.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <sstream>
+#include <string>
+
+#include "webhook/check/check.hpp"
+
+namespace {
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+}  // namespace
+
+// The first byte says which format.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  webhook::CheckOptions options;
+  options.format = static_cast<webhook::CheckOptions::Format>(data[0] % 4);
+  options.defaults = (data[0] & 4U) != 0;
+  options.paths = {"-"};
+  std::istringstream in(std::string(reinterpret_cast<const char*>(data) + 1, size - 1));
+  std::ostringstream out;
+  std::ostringstream err;
+  const int status = webhook::run_check(options, in, out, err);
+  require(status >= 0 && status <= 2);
+  if (!options.defaults || status == 2) return 0;
+  std::istringstream again(out.str());
+  std::ostringstream ignored;
+  require(webhook::run_check(options, again, ignored, err) != 2);
+  return 0;
+}
