@@ -25,6 +25,23 @@ TEST_CASE("brackets inside a string do not count as nesting") {
   CHECK(base::parse_json(R"(["\"[", 1])", "body"));
 }
 
+TEST_CASE("strings end at the quote that no backslash escapes") {
+  const std::string deep(600, '[');
+  CHECK(base::parse_json(R"(["\\"[)" + deep + R"(\"])", "test").has_value());
+  const auto outside = base::parse_json(R"(["\\",)" + deep + "]", "test");
+  REQUIRE_FALSE(outside.has_value());
+  CHECK_THAT(outside.error().what, ContainsSubstring("nested deeper"));
+  CHECK_FALSE(base::parse_json(R"(["never closed \")" + deep, "test").has_value());
+}
+
+TEST_CASE("what is not UTF-8 is refused, what is comes through") {
+  CHECK_FALSE(base::parse_json("[\"\xff\"]", "test").has_value());
+  CHECK_FALSE(base::parse_json("[\"\xc3\"]", "test").has_value());
+  const auto good = base::parse_json("{\"a\":\"\xc3\xa9\"}", "test");
+  REQUIRE(good.has_value());
+  CHECK(base::string_at(*good, {"a"}) == "\xc3\xa9");
+}
+
 TEST_CASE("a parse error names its place") {
   const auto document = base::parse_json(R"({"a": tru})", "review");
   REQUIRE_FALSE(document);
