@@ -38,11 +38,11 @@ constexpr std::size_t kReadChunk = std::size_t{64} << 10U;
 /// How many requests of one connection are answered before others get their turn.
 constexpr int kBurst = 16;
 /// What a peer may still send after we refused it, so that it gets to read the answer before a reset.
-constexpr std::size_t kMaxDiscarded = std::size_t{1} << 20U;
+constexpr std::size_t kMaxDiscarded = std::size_t{8} << 20U;
 constexpr milliseconds kLinger{1'000};
 /// A large body that holds its share of the budget must be here by then, and must not pause for so long: others wait.
-constexpr milliseconds kLargeBodyTime{3'000};
-constexpr milliseconds kLargeBodyPause{1'000};
+constexpr milliseconds kLargeBodyTime{5'000};
+constexpr milliseconds kLargeBodyPause{2'000};
 constexpr milliseconds kSweepPeriod{200};
 /// A fresh connection that a client opened just before the end may still send its first request.
 constexpr milliseconds kFreshGrace{500};

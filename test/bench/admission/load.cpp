@@ -1,0 +1,178 @@
+// load HOST_PORT PATH BODY_FILE CONNECTIONS REQUESTS — a closed loop of keep-alive TLS connections on one thread: each
+// connection has one request under way. Prints one line of JSON: requests, failures, seconds, latencies in
+// milliseconds.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace {
+
+constexpr std::uint32_t kNothing = 0;
+constexpr std::uint32_t kReadable = EPOLLIN;
+constexpr std::uint32_t kWritable = EPOLLOUT;
+
+using Clock = std::chrono::steady_clock;
+
+struct Connection {
+  int fd = -1;
+  SSL* ssl = nullptr;
+  std::size_t sent = 0;
+  bool sending = true;
+  std::string received;
+  Clock::time_point begun;
+};
+
+struct Run {
+  std::string request;
+  std::size_t wanted = 0;
+  std::size_t started = 0;
+  std::size_t done = 0;
+  std::size_t failed = 0;
+  std::vector<double> latencies;
+};
+
+int connect_to(std::uint16_t port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return -1;
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return fd;
+}
+
+std::unique_ptr<Connection> open_connection(SSL_CTX* context, std::uint16_t port) {
+  auto connection = std::make_unique<Connection>();
+  connection->fd = connect_to(port);
+  connection->ssl = SSL_new(context);
+  SSL_set_fd(connection->ssl, connection->fd);
+  if (connection->fd < 0 || SSL_connect(connection->ssl) != 1) return nullptr;
+  ::fcntl(connection->fd, F_SETFL, ::fcntl(connection->fd, F_GETFL) | O_NONBLOCK);
+  return connection;
+}
+
+/// Whether the answer is whole; `good` says that it is a 200.
+bool is_whole(const std::string& text, bool& good) {
+  const auto end = text.find("\r\n\r\n");
+  if (end == std::string::npos) return false;
+  const auto at = std::min(text.find("Content-Length: "), text.find("content-length: "));
+  const auto length = at < end ? std::strtoul(text.c_str() + at + 16, nullptr, 10) : 0;
+  good = text.starts_with("HTTP/1.1 200");
+  return text.size() >= end + 4 + length;
+}
+
+void begin(Run& run, Connection& connection) {
+  ++run.started;
+  connection.sending = true;
+  connection.sent = 0;
+  connection.received.clear();
+  connection.begun = Clock::now();
+}
+
+/// Moves what can be moved; the epoll events to wait for, or 0 when this connection has nothing more to do.
+std::uint32_t advance(Run& run, Connection& connection) {
+  char buffer[16384];
+  for (;;) {
+    if (connection.sending) {
+      const int count = SSL_write(connection.ssl, run.request.data() + connection.sent,
+                                  static_cast<int>(run.request.size() - connection.sent));
+      if (count <= 0) return SSL_get_error(connection.ssl, count) == SSL_ERROR_WANT_WRITE ? kWritable : kNothing;
+      connection.sent += static_cast<std::size_t>(count);
+      connection.sending = connection.sent < run.request.size();
+      continue;
+    }
+    const int count = SSL_read(connection.ssl, buffer, sizeof buffer);
+    if (count <= 0) {
+      if (SSL_get_error(connection.ssl, count) == SSL_ERROR_WANT_READ) return kReadable;
+      ++run.failed;
+      return 0;
+    }
+    connection.received.append(buffer, static_cast<std::size_t>(count));
+    bool good = false;
+    if (!is_whole(connection.received, good)) continue;
+    ++run.done;
+    if (!good) ++run.failed;
+    run.latencies.push_back(std::chrono::duration<double, std::milli>(Clock::now() - connection.begun).count());
+    if (run.started >= run.wanted) return 0;
+    begin(run, connection);
+  }
+}
+
+double percentile(const std::vector<double>& sorted, double part) {
+  return sorted.empty() ? 0 : sorted[static_cast<std::size_t>(part * static_cast<double>(sorted.size() - 1))];
+}
+
+void drive(Run& run, std::vector<std::unique_ptr<Connection>>& connections) {
+  const int epoll = ::epoll_create1(0);
+  std::size_t active = 0;
+  const auto wait_for = [&](Connection& connection, std::uint32_t events, int operation) {
+    epoll_event event{};
+    event.events = events;
+    event.data.ptr = &connection;
+    ::epoll_ctl(epoll, operation, connection.fd, &event);
+  };
+  for (auto& connection : connections) {
+    begin(run, *connection);
+    wait_for(*connection, EPOLLOUT, EPOLL_CTL_ADD);
+    ++active;
+  }
+  std::vector<epoll_event> events(256);
+  while (active > 0) {
+    const int count = ::epoll_wait(epoll, events.data(), static_cast<int>(events.size()), 10'000);
+    if (count <= 0) break;
+    for (int i = 0; i < count; ++i) {
+      auto& connection = *static_cast<Connection*>(events[static_cast<std::size_t>(i)].data.ptr);
+      const auto next = advance(run, connection);
+      if (next == 0) --active;
+      wait_for(connection, next, next == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD);
+    }
+  }
+  ::close(epoll);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 6) return std::fprintf(stderr, "usage: load PORT PATH BODY_FILE CONNECTIONS REQUESTS\n"), 2;
+  ::signal(SIGPIPE, SIG_IGN);
+  std::ifstream in(argv[3], std::ios::binary);
+  const std::string body((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  Run run;
+  run.request = "POST " + std::string(argv[2]) +
+                " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
+                std::to_string(body.size()) + "\r\n\r\n" + body;
+  run.wanted = std::strtoul(argv[5], nullptr, 10);
+  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  std::vector<std::unique_ptr<Connection>> connections;
+  for (unsigned long i = std::strtoul(argv[4], nullptr, 10); i > 0; --i) {
+    auto connection = open_connection(context, static_cast<std::uint16_t>(std::atoi(argv[1])));
+    if (!connection) return std::fprintf(stderr, "cannot connect\n"), 1;
+    connections.push_back(std::move(connection));
+  }
+  const auto begun = Clock::now();
+  drive(run, connections);
+  const std::chrono::duration<double> took = Clock::now() - begun;
+  std::sort(run.latencies.begin(), run.latencies.end());
+  std::printf("{\"requests\":%zu,\"failed\":%zu,\"seconds\":%.3f,\"p50_ms\":%.3f,\"p99_ms\":%.3f}\n", run.done,
+              run.failed, took.count(), percentile(run.latencies, 0.5), percentile(run.latencies, 0.99));
+  return run.failed == 0 && run.done >= run.wanted ? 0 : 1;
+}
