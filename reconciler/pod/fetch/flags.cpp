@@ -1,5 +1,7 @@
 #include "reconciler/pod/fetch/flags.hpp"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 
@@ -54,7 +56,7 @@ std::expected<CommandLine, int> read_command_line(int argc, char** argv) {
   CommandLine line;
   auto& options = line.options;
   std::string refresh = "IfNotPresent";
-  std::string level = "info";
+  std::string level;
   double stall = 60;
   double retry_for = 900;
   CLI::App app("Puts one Model's files on a volume: resumable, verified, atomic.", "model-fetch");
@@ -86,7 +88,7 @@ std::expected<CommandLine, int> read_command_line(int argc, char** argv) {
   app.add_option("--max-streams", options.download.most_streams, "ranges at once, at most")->check(CLI::Range(1, 8));
   app.add_option("--rate-limit", options.rate_limit, "bytes per second; 0: no limit. A limit implies one stream")
       ->transform(CLI::AsSizeValue(false));
-  app.add_option("--log-level", level, "debug, info, warning or error")
+  app.add_option("--log-level", level, "debug, info, warning or error; not given: info, on a terminal warning")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   try {
     app.parse(argc, argv);
@@ -103,6 +105,7 @@ std::expected<CommandLine, int> read_command_line(int argc, char** argv) {
   if (options.rate_limit > 0) options.download.most_streams = 1;
   read_environment(options);
   read_token_files(line);
+  if (level.empty()) level = ::isatty(STDERR_FILENO) == 1 ? "warning" : "info";  // there a bar tells the progress
   (void)base::log::set_level(level);
   return line;
 }

@@ -89,7 +89,7 @@ void Reporter::run() {
                                    {"left", left(done, total, speed)}});
     }
   }
-  if (terminal_) std::fprintf(stderr, "\r%-79s\n", progress_bar(progress_.done(), progress_.total(), 0).c_str());
+  if (terminal_) std::fprintf(stderr, "\r%-79s\r", "");
 }
 
 }  // namespace fetch
