@@ -27,7 +27,7 @@ TEST_CASE("brackets inside a string do not count as nesting") {
 
 TEST_CASE("strings end at the quote that no backslash escapes") {
   const std::string deep(600, '[');
-  CHECK(base::parse_json(R"(["\\"[)" + deep + R"(\"])", "test").has_value());
+  CHECK(base::parse_json(R"(["\\\"[)" + deep + R"(\\"])", "test").has_value());
   const auto outside = base::parse_json(R"(["\\",)" + deep + "]", "test");
   REQUIRE_FALSE(outside.has_value());
   CHECK_THAT(outside.error().what, ContainsSubstring("nested deeper"));
