@@ -1,0 +1,27 @@
+# Objects of every odd shape, judged by the CRDs alone and by the webhooks before them: what a CRD refuses, the rules refuse too,
+# and say it better; so that one apply names every mistake.
+. "$(dirname "$0")/../lib/case.sh"
+
+configurations=(mutatingwebhookconfiguration/llmkube-router validatingwebhookconfiguration/llmkube-router)
+saved=$(kubectl get "${configurations[@]}" -o yaml)
+restore() { kubectl get "${configurations[@]}" >/dev/null 2>&1 || kubectl create -f - <<<"$(sed '/resourceVersion:/d; /uid:/d' <<<"$saved")" >/dev/null; }
+trap 'restore; exit $((FAILED != 0))' EXIT
+
+objects=$(mktemp -d)
+python3 "$E2E/lib/odd_objects.py" "$objects"
+judge() { k create --dry-run=server --validate=false -f "$objects" 2>&1; }
+names() { grep -oE 'odd-[0-9]+' | sort -u; }
+refused() { grep -vE 'created \(server dry run\)$' | names; }
+
+kubectl delete "${configurations[@]}" >/dev/null
+sleep 2    # the API server has seen it
+crd=$(judge)
+restore
+within 30 "the webhooks are asked again" 'is no known runtime' sh -c "kubectl -n $NS create --dry-run=server -f - <<<'{\"apiVersion\":\"inference.llmkube.dev/v1alpha1\",\"kind\":\"InferenceService\",\"metadata\":{\"name\":\"x\"},\"spec\":{\"runtime\":\"x\",\"modelRef\":\"a\"}}'"
+both=$(judge)
+
+check "the CRDs refuse many of $(ls "$objects" | wc -l) objects" '^[0-9]{2,}$' sh -c "wc -l <<<'$(refused <<<"$crd")'"
+equal "every one of them is refused with the webhooks" "" "$(comm -23 <(refused <<<"$crd") <(refused <<<"$both"))"
+# a CRD's own words: "in body must be of type", "in body should match", "should be greater than or equal to"
+equal "and in the webhooks' words" "" "$(grep -E ' in body (must|should)|should be (greater|less) than' <<<"$both")"
+rm -rf "$objects"
