@@ -1,6 +1,5 @@
 #include "webhook/review.hpp"
 
-#include <openssl/evp.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -8,6 +7,8 @@
 #include <array>
 #include <optional>
 #include <utility>
+
+#include "common/base/base64.hpp"
 
 namespace webhook {
 namespace {
@@ -69,15 +70,6 @@ void member(Writer& writer, std::string_view key, std::string_view value) {
   text(writer, value);
 }
 
-std::string base64(std::string_view bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock ends with NUL
-  const int size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  out.resize(static_cast<std::size_t>(size));
-  return out;
-}
-
 void write_status(Writer& writer, const rules::Denial& denial) {
   text(writer, "status");
   writer.StartObject();
@@ -113,7 +105,7 @@ void write_response(Writer& writer, std::string_view uid, const Verdict& verdict
   if (!verdict.allowed) write_status(writer, verdict.denial);
   if (!verdict.patch.empty()) {
     member(writer, "patchType", "JSONPatch");
-    member(writer, "patch", base64(rules::to_json_patch(verdict.patch)));
+    member(writer, "patch", base::to_base64(rules::to_json_patch(verdict.patch)));
   }
   if (!verdict.warnings.empty()) {
     text(writer, "warnings");

@@ -2,6 +2,8 @@
 
 #include <openssl/evp.h>
 
+#include "common/base/base64.hpp"
+
 namespace base {
 
 struct Sha256::State {
@@ -20,18 +22,11 @@ Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 void Sha256::update(const void* data, std::size_t size) { EVP_DigestUpdate(state_->context, data, size); }
 
 std::string Sha256::finish() {
-  static constexpr char kHex[] = "0123456789abcdef";
   unsigned char bytes[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   EVP_DigestFinal_ex(state_->context, bytes, &size);
   EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr);
-  std::string hex;
-  hex.reserve(std::size_t{2} * size);
-  for (unsigned int i = 0; i < size; ++i) {
-    hex += kHex[bytes[i] >> 4U];
-    hex += kHex[bytes[i] & 15U];
-  }
-  return hex;
+  return to_hex({reinterpret_cast<const char*>(bytes), size});
 }
 
 std::string sha256_hex(std::string_view text) {

@@ -1,27 +1,15 @@
 #include "common/net/api_config.hpp"
 
-#include <openssl/evp.h>
 #include <yaml-cpp/yaml.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
+#include "common/base/base64.hpp"
 #include "common/base/file.hpp"
 
 namespace net {
 namespace {
-
-base::Result<std::string> decode_base64(std::string text, const std::string& where) {
-  std::erase_if(text, [](char c) { return c == '\n' || c == '\r' || c == ' '; });
-  std::string out(text.size() / 4 * 3 + 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0) return base::fail("not base64", where);
-  const auto padding = static_cast<std::size_t>(std::count(text.begin(), text.end(), '='));
-  out.resize(static_cast<std::size_t>(size) - std::min(padding, static_cast<std::size_t>(size)));
-  return out;
-}
 
 /// The entry of a list of {name, <key>} that has this name.
 YAML::Node named(const YAML::Node& list, const std::string& name, const char* key) {
@@ -40,8 +28,8 @@ struct Credential {
 base::Result<> take(const YAML::Node& from, const Credential& credential, const std::string& path, ApiConfig& config) {
   const auto data = from[credential.data_key].as<std::string>("");
   if (!data.empty()) {
-    auto decoded = decode_base64(data, path + ": " + credential.data_key);
-    if (!decoded) return std::unexpected(decoded.error());
+    auto decoded = base::from_base64(data);
+    if (!decoded) return base::fail("not base64", path + ": " + credential.data_key);
     config.*credential.pem = std::move(*decoded);
   }
   const std::filesystem::path file = from[credential.file_key].as<std::string>("");

@@ -3,9 +3,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/base64.hpp"
 #include "common/base/log.hpp"
 #include "common/net/certificate.hpp"
-#include "reconciler/certificates/base64.hpp"
 
 namespace reconciler {
 namespace {
@@ -15,7 +15,7 @@ constexpr std::string_view kManager = "llmkube-reconciler-certificates";
 constexpr std::chrono::minutes kSkew{5};
 
 std::string data_at(const base::JsonValue& secret, std::string_view key) {
-  return from_base64(base::string_at(secret, {"data", key})).value_or("");
+  return base::from_base64(base::string_at(secret, {"data", key})).value_or("");
 }
 
 /// In the last part of its life, or not valid yet.
@@ -90,10 +90,10 @@ base::Result<> CertificateRotation::write_secret(const Stored& stored) {
   // With the version that was read: of two that renew at once only one counts.
   const nlohmann::json body = {{"metadata", {{"resourceVersion", stored.resource_version}}},
                                {"data",
-                                {{"ca.crt", to_base64(stored.ca_certificate)},
-                                 {"ca.key", to_base64(stored.ca_key)},
-                                 {"tls.crt", to_base64(stored.certificate)},
-                                 {"tls.key", to_base64(stored.key)}}}};
+                                {{"ca.crt", base::to_base64(stored.ca_certificate)},
+                                 {"ca.key", base::to_base64(stored.ca_key)},
+                                 {"tls.crt", base::to_base64(stored.certificate)},
+                                 {"tls.key", base::to_base64(stored.key)}}}};
   const auto response = api_.merge_patch(path, body.dump(), kManager);
   if (!response) return std::unexpected(response.error());
   if (!response->ok()) return std::unexpected(net::to_error(*response, path));
@@ -112,7 +112,7 @@ base::Result<bool> CertificateRotation::check_configuration(const std::string& p
   const auto* webhooks = base::find(*configuration, "webhooks");
   if (webhooks == nullptr || !webhooks->IsArray()) return base::fail("has no webhooks", path);
 
-  const std::string encoded = to_base64(bundle);
+  const std::string encoded = base::to_base64(bundle);
   nlohmann::json patch = nlohmann::json::array();
   int index = 0;
   for (const auto& webhook : webhooks->GetArray()) {
