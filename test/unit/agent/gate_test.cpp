@@ -120,6 +120,9 @@ TEST_CASE("the model's name is found in JSON as llama-server finds it") {
   CHECK_FALSE(model(R"({"model":["a"]})").has_value());
   CHECK_FALSE(model(R"(["model","a"])").has_value());
   CHECK_FALSE(model(R"({"model":"a")").has_value());
+  CHECK_FALSE(model(R"({"model":"a)").has_value());
+  CHECK(model(R"({"x":"\\","y":"\"model\":\"z\"","model":"q\"\\"})") == "q\"\\");
+  CHECK_FALSE(model(R"({"model":"\ud800"})").has_value());
   CHECK_FALSE(model("").has_value());
   CHECK_FALSE(model(std::string(500'000, '[')).has_value());
   CHECK(read_asked(R"({"stream":true,"model":"a"})", "").stream);

@@ -1,77 +1,113 @@
 #include "reconciler/pod/agent/gate/asked_model.hpp"
 
-#include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
-
 #include <algorithm>
 
+#include "common/base/json.hpp"
 #include "common/base/text.hpp"
 
 namespace agent {
 namespace {
 
-/// Takes the two top-level members and lets all else pass.
-class TopLevel : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TopLevel> {
- public:
-  Asked asked;
+constexpr std::size_t kLongestName = 1024;
 
-  bool Default() { return value(Member::other); }
-  bool RawNumber(const char*, rapidjson::SizeType, bool) { return value(Member::other); }
-  bool Bool(bool given) {
-    if (depth_ == 1 && member_ == Member::stream) asked.stream = given;
-    return value(Member::other);
+/// The text of a JSON string, given what stands between its quotes; nothing when that is not JSON or too long.
+std::optional<std::string> unescape(std::string_view inside) {
+  if (inside.size() > kLongestName) return std::nullopt;
+  if (inside.find('\\') == std::string_view::npos) return std::string(inside);
+  const auto document = base::parse_json("[\"" + std::string(inside) + "\"]", "name");
+  if (!document) return std::nullopt;
+  const auto text = base::as_string(&(*document)[0]);
+  return text ? std::optional<std::string>(*text) : std::nullopt;
+}
+
+/// Walks through JSON text and takes the two top-level members. It only tells strings, depth and keys apart, at the
+/// speed of memchr within strings: bodies are mostly text, up to 64 MiB of it, and all clients share one thread. What
+/// is no JSON is llama-server's to refuse.
+class TopLevel {
+ public:
+  explicit TopLevel(std::string_view body) : body_(body) {}
+
+  Asked read() {
+    while (at_ < body_.size()) {
+      const char c = body_[at_];
+      if (c == '"') {
+        if (!string()) return {};
+        continue;
+      }
+      if (c == '{' || c == '[') {
+        if (depth_ == 0 && c == '[') return {};
+        if (depth_ == 1 && member_ == Member::model) asked_.model.reset();
+        ++depth_;
+      } else if (c == '}' || c == ']') {
+        if (depth_ <= 1) return depth_ == 1 ? asked_ : Asked{};
+        --depth_;
+      } else if (depth_ == 1) {
+        top_level(c);
+      }
+      ++at_;
+    }
+    return {};
   }
-  bool String(const char* text, rapidjson::SizeType size, bool) {
-    if (depth_ == 1 && member_ == Member::model) asked.model.emplace(text, size);
-    return value(Member::other);
-  }
-  bool Key(const char* text, rapidjson::SizeType size, bool) {
-    const std::string_view key(text, size);
-    if (depth_ == 1) member_ = key == "model" ? Member::model : key == "stream" ? Member::stream : Member::other;
-    return true;
-  }
-  bool StartObject() { return open(); }
-  bool EndObject(rapidjson::SizeType) { return shut(); }
-  bool StartArray() { return open(); }
-  bool EndArray(rapidjson::SizeType) { return shut(); }
 
  private:
   enum class Member { other, model, stream };
-  bool value(Member next) {
-    if (depth_ == 1) member_ = next;
-    return true;
-  }
-  bool open() {
-    ++depth_;
-    return true;
-  }
-  bool shut() {
-    --depth_;
-    return value(Member::other);
+
+  void top_level(char c) {
+    if (c == ':') {
+      in_value_ = true;
+    } else if (c == ',') {
+      in_value_ = false;
+      member_ = Member::other;
+    } else if (member_ == Member::stream && in_value_ && (c == 't' || c == 'f')) {
+      asked_.stream = body_.substr(at_).starts_with("true");
+      member_ = Member::other;
+    }
   }
 
-  int depth_ = 0;
+  /// Passes over a string. False when it has no end.
+  bool string() {
+    const auto start = at_ + 1;
+    auto end = start;
+    while (true) {
+      end = body_.find('"', end);
+      if (end == std::string_view::npos) return false;
+      auto backslash = end;
+      while (backslash > start && body_[backslash - 1] == '\\') --backslash;
+      if ((end - backslash) % 2 == 0) break;
+      ++end;
+    }
+    at_ = end + 1;
+    if (depth_ == 1) take(body_.substr(start, end - start));
+    return true;
+  }
+
+  void take(std::string_view inside) {
+    if (in_value_) {
+      if (member_ == Member::model) asked_.model = unescape(inside);
+      return;
+    }
+    const auto key = unescape(inside);
+    member_ = key == "model" ? Member::model : key == "stream" ? Member::stream : Member::other;
+  }
+
+  std::string_view body_;
+  std::size_t at_ = 0;
+  std::size_t depth_ = 0;
+  bool in_value_ = false;
   Member member_ = Member::other;
+  Asked asked_;
 };
-
-Asked read_json(std::string_view body) {
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
-  TopLevel handler;
-  rapidjson::Reader reader;
-  rapidjson::MemoryStream stream(body.data(), body.size());
-  if (reader.Parse<kFlags>(stream, handler).IsError()) return {};
-  return std::move(handler.asked);
-}
 
 /// `--boundary\r\nContent-Disposition: form-data; name="model"\r\n\r\nVALUE\r\n--boundary`. The last one counts.
 Asked read_form(std::string_view body) {
   constexpr std::string_view kName = "name=\"model\"";
-  constexpr std::size_t kLongestName = 1024;
   Asked asked;
   for (auto at = body.find(kName); at != std::string_view::npos; at = body.find(kName, at + 1)) {
-    const auto start = body.find("\r\n\r\n", at);
-    if (start == std::string_view::npos) break;
-    const auto value = body.substr(start + 4, kLongestName);
+    // The part's other headers may follow, and they are short.
+    const auto rest = body.substr(at, 2 * kLongestName);
+    const auto start = rest.find("\r\n\r\n");
+    if (start == std::string_view::npos) continue;
+    const auto value = rest.substr(start + 4);
     const auto end = value.find("\r\n");
     if (end != std::string_view::npos) asked.model.emplace(value.substr(0, end));
   }
@@ -85,7 +121,7 @@ Asked read_asked(std::string_view body, std::string_view content_type) {
   std::ranges::transform(type, type.begin(),
                          [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   if (base::trim(type) == "multipart/form-data") return read_form(body);
-  return read_json(body);
+  return TopLevel(body).read();
 }
 
 }  // namespace agent

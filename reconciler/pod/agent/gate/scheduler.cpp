@@ -252,7 +252,7 @@ bool Scheduler::is_waiting(const Entry& entry) const {
 }
 
 bool Scheduler::fails_fast(const Model& model) const {
-  return model.failed_at && !model.open && clock_.steady() - *model.failed_at < kFailedFor;
+  return model.failed_at && clock_.steady() - *model.failed_at < kFailedFor;
 }
 
 /// Idle, and not only for a moment.
