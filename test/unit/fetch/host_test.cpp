@@ -134,7 +134,7 @@ TEST_CASE("a file of another size under the same tag is downloaded anew") {
   CHECK(word(world.run()) == "Stalled");
   world.host.lie_by({});
   world.serve(after, "\"same\"");
-  world.options.download.retry_for = 2s;
+  world.options.download.retry_for = 20s;
   CHECK(word(world.run()) == "Fetched");
   CHECK(read(world.published()) == after);
 }
@@ -198,11 +198,12 @@ TEST_CASE("nobody at the address, and no such name") {
 
 TEST_CASE("a slow drip is no stall") {
   World world;
-  const auto content = gguf(200);
-  world.serve(content);
-  world.options.download.stall = 200ms;
-  world.host.lie_by([](const auto&) { return std::optional(Lie{.drip = 2ms}); });
+  world.serve(gguf(200));
+  world.options.download.stall = 2s;
+  world.host.lie_by([](const auto&) { return std::optional(Lie{.drip = 8ms}); });
+  const auto begin = std::chrono::steady_clock::now();
   CHECK(word(world.run()) == "Fetched");
+  CHECK(std::chrono::steady_clock::now() - begin > world.options.download.stall);
   CHECK(world.host.requests().size() == 1);
 }
 
@@ -280,10 +281,10 @@ TEST_CASE("a run that is stopped keeps its bytes for the next") {
   World world;
   const auto content = gguf(kSize);
   world.serve(content);
-  world.host.limit_rate(kSize);
+  world.host.limit_rate(kSize / 3);
   std::stop_source stop;
   std::thread later([&] {
-    std::this_thread::sleep_for(300ms);
+    while (world.host.body_bytes() < kSize / 4) std::this_thread::sleep_for(5ms);
     stop.request_stop();
   });
   fetch::Progress progress;
@@ -359,7 +360,7 @@ TEST_CASE("a host that limits each connection is asked for several ranges at onc
   world.serve(content);
   world.options.sha256 = base::sha256_hex(content);
   world.options.download.stall = 30s;
-  world.host.limit_rate(8 << 20);
+  world.host.limit_rate(4 << 20);
   const auto outcome = world.run();
   CAPTURE(outcome.message);
   REQUIRE(word(outcome) == "Fetched");

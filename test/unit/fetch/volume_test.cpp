@@ -224,6 +224,7 @@ TEST_CASE("two fetchers of one key: one downloads, the other waits and finds a g
   const auto content = gguf(kSize);
   world.serve(content);
   world.host.limit_rate(kSize * 2);
+  world.options.download.most_streams = 1;
   fetch::Outcome outcomes[2];
   {
     std::thread one([&] { outcomes[0] = world.run(); });
