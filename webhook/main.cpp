@@ -31,6 +31,24 @@ using Format = webhook::CheckOptions::Format;
 const std::map<std::string, Format> kFormats{
     {"text", Format::text}, {"json", Format::json}, {"sarif", Format::sarif}, {"github", Format::github}};
 
+/// For `source <(webhook completion)`.
+constexpr const char* kBashCompletion = R"bash(_webhook() {
+  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
+  case $before in
+    -o|--output) COMPREPLY=($(compgen -W "text json sarif github" -- "$word")); return ;;
+    --log-level) COMPREPLY=($(compgen -W "debug info warning error" -- "$word")); return ;;
+  esac
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W "serve check rules completion --help --version" -- "$word"))
+  elif [ "${COMP_WORDS[1]}" = check ] && [[ $word != -* ]]; then
+    COMPREPLY=($(compgen -f -- "$word"))
+  elif [ "${COMP_WORDS[1]}" = check ]; then
+    COMPREPLY=($(compgen -W "--output --strict --defaults --help" -- "$word"))
+  fi
+}
+complete -o filenames -F _webhook webhook
+)bash";
+
 constexpr const char* kCheckFooter =
     "Exit status: 0 clean, 1 findings, 2 something could not be read.\n"
     "\n"
@@ -69,10 +87,15 @@ int main(int argc, char** argv) {
   webhook::CheckOptions check_options;
   auto* check = app.add_subcommand("check", "judge manifests in files, as admission would, and say more");
   add_check_flags(*check, check_options);
+  auto* completion = app.add_subcommand("completion", "print the completion of bash: source <(webhook completion)");
   auto* rules = app.add_subcommand("rules", "print all rules, with examples, as Markdown");
 
   CLI11_PARSE(app, argc, argv);
   if (*check) return webhook::run_check(check_options, std::cin, std::cout, std::cerr);
+  if (*completion) {
+    std::cout << kBashCompletion;
+    return 0;
+  }
   if (*rules) {
     std::cout << rules::rules_markdown();
     return 0;

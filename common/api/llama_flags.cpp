@@ -229,6 +229,12 @@ std::string nearest_llama_flag(std::string_view name) {
   return base::nearest("--" + dashed, index().long_names);
 }
 
+bool joins_values(const LlamaFlag& flag) {
+  constexpr std::array<std::string_view, 6> kJoined{"override-tensor", "override-kv",    "lora",
+                                                    "lora-scaled",     "control-vector", "control-vector-scaled"};
+  return std::ranges::find(kJoined, flag.key) != kJoined.end();
+}
+
 std::string ParsedFlag::key() const {
   if (flag != nullptr) return std::string(flag->key);
   return name.substr(std::min(name.find_first_not_of('-'), name.size()));

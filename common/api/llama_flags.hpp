@@ -52,6 +52,10 @@ struct LlamaFlag {
 /// The known name that is nearest to an unknown one; empty when none is near.
 [[nodiscard]] std::string nearest_llama_flag(std::string_view name);
 
+/// Whether several values of a flag are one comma list. A preset takes a key once, so of any other flag that stands
+/// twice only the last one counts.
+[[nodiscard]] bool joins_values(const LlamaFlag& flag);
+
 /// What is wrong with one flag of an argument list.
 enum class FlagProblem {
   none,

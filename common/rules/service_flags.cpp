@@ -48,14 +48,6 @@ const JsonValue* field_of(const LlamaFlag& flag, const JsonValue& owner) {
   return flag.instead.empty() ? nullptr : present(owner, flag.instead);
 }
 
-/// Flags of which several make sense: llama-server joins or collects them.
-bool may_repeat(std::string_view key) {
-  static const std::unordered_set<std::string_view> keys{"override-tensor", "override-kv",    "lora",
-                                                         "lora-scaled",     "control-vector", "control-vector-scaled",
-                                                         "logit-bias",      "reverse-prompt", "dry-sequence-breaker"};
-  return keys.contains(key);
-}
-
 /// Texts of the spec that end in the preset as they are.
 constexpr std::string_view kPresetFields[] = {"cacheTypeCustomK", "cacheTypeCustomV", "reasoningBudgetMessage",
                                               "bindAddress"};
@@ -159,7 +151,7 @@ void flag_twice(const Service& service, const Report& report) {
     std::unordered_set<std::string_view> seen;
     service.with_path(list, [&](const kube::FieldPath& path) {
       for (const auto& flag : list.flags) {
-        if (flag.flag == nullptr || may_repeat(flag.flag->key)) continue;
+        if (flag.flag == nullptr || api::joins_values(*flag.flag)) continue;
         if (!seen.insert(flag.flag->key).second)
           report.at(path.at(flag.index), word_at(list, flag.index), {"--" + std::string(flag.flag->key)});
       }

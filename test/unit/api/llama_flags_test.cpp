@@ -35,6 +35,12 @@ TEST_CASE("policies name rows that exist") {
   CHECK(decided == api::llama_flag_policies());
 }
 
+TEST_CASE("flags that take a comma list join, others do not") {
+  CHECK(api::joins_values(*api::find_llama_flag("-ot")));
+  CHECK(api::joins_values(*api::find_llama_flag("--lora")));
+  CHECK_FALSE(api::joins_values(*api::find_llama_flag("--logit-bias")));
+}
+
 TEST_CASE("an argument list is read as llama-server reads it") {
   const auto flags = api::parse_llama_flags(
       {"-c", "4096", "--no-warmup", "--seed", "-1", "--threads=3", "--chat-template-kwargs", "{\"a\": \"b=c\"}"});
@@ -52,7 +58,8 @@ TEST_CASE("an argument list is read as llama-server reads it") {
 }
 
 TEST_CASE("what is wrong with an argument list is said by place") {
-  const auto flags = api::parse_llama_flags({"word", "--mlock", "word", "-fa", "--jinja", "--no-warmup=1", "--ctx-size"});
+  const auto flags =
+      api::parse_llama_flags({"word", "--mlock", "word", "-fa", "--jinja", "--no-warmup=1", "--ctx-size"});
   REQUIRE(flags.size() == 6);
   CHECK(flags[0].problem == FlagProblem::not_a_flag);
   CHECK(flags[1].problem == FlagProblem::unknown);
