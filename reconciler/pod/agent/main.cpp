@@ -49,7 +49,8 @@ void add_flags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--gate-listen", flags.gate_listen,
                  "where clients' requests come in; llama-server gets each when its turn has come. Empty: no gate");
-  app.add_option("--gate-max-body-mib", flags.gate_max_body, "a larger request body is answered 413")
+  app.add_option("--gate-max-body-mib", flags.gate_max_body,
+                 "a larger request body is answered 413; twice as much is held for all clients together")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   app.add_option("--api-key", flags.api_key, "llama-server's API key, where it has one")->envname("LLAMA_API_KEY");
@@ -95,7 +96,8 @@ int run(const Flags& flags) {
                      .server_host = target->host,
                      .server_port = static_cast<std::uint16_t>(target->port),
                      .agent_port = server.port(),
-                     .max_body_bytes = flags.gate_max_body << 20U},
+                     .max_body_bytes = flags.gate_max_body << 20U,
+                     .all_bodies_bytes = flags.gate_max_body << 21U},
                     scheduler, clock);
   if (has_gate) {
     if (auto started = gate.start(); !started) return complain(started.error());

@@ -57,7 +57,8 @@ struct Gate {
         proxy({.listen = "127.0.0.1:0",
                .server_port = server.port(),
                .agent_port = server.port(),
-               .max_body_bytes = max_body},
+               .max_body_bytes = max_body,
+               .all_bodies_bytes = 2 * max_body},
               scheduler, clock) {
     scheduling.min_residency = milliseconds{100};
     scheduling.max_turn = milliseconds{300};
@@ -291,6 +292,29 @@ TEST_CASE("a body of 64 MiB goes through, and its model is found") {
   sender.join();
   CHECK_THAT(answer, ContainsSubstring("200 OK"));
   CHECK(gate.server.count("POST /v1/chat/completions a") == 1);
+}
+
+TEST_CASE("bodies have bounded room: who finds none is told to come again, and it is given back") {
+  Gate gate({{"a"}}, 1, 100'000);
+  const std::string body(100'000 - 20, ' ');
+  const auto request = test::post("/v1/chat/completions", "{\"model\":\"a\"" + body + "}");
+  const bool chunked = GENERATE(false, true);
+  const std::string third =
+      chunked ? "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n8000\r\n" + std::string(0x8000, ' ') : request;
+  {
+    std::vector<RawClient> halves;
+    for (int i = 0; i < 2; ++i) {
+      halves.push_back(gate.client());
+      halves.back().send(std::string_view(request).substr(0, request.size() / 2));
+    }
+    CHECK(eventually([&] {
+      auto client = gate.client();
+      return client.exchange(third).status == 503;
+    }));
+    halves[0].send(std::string_view(request).substr(request.size() / 2));
+    CHECK_THAT(read_until(halves[0], kEnd), ContainsSubstring("200 OK"));
+  }
+  CHECK(eventually([&] { return gate.ask(request).find("200 OK") != std::string::npos; }));
 }
 
 TEST_CASE("half a request does not hold the gate") {

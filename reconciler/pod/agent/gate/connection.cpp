@@ -94,6 +94,7 @@ Connection::~Connection() {
 void Connection::end() {
   if (buried_) return;
   buried_ = true;
+  drop_body();
   leave();
   delivered();
   close_server();
@@ -187,10 +188,29 @@ void Connection::begin_body() {
     return respond_error(413, "the body is larger than " + std::to_string(host_.max_body_bytes()) + " bytes");
   }
   if (body_left_ == 0 && !request_.framing.chunked) return route();
+  if (!reserve_body(static_cast<std::size_t>(body_left_))) return;
+  body_.reserve(static_cast<std::size_t>(body_left_));
   state_ = State::body;
   set_deadline(kRequestPause);
   if (request_.expects_continue && in_.empty()) deliver("HTTP/1.1 100 Continue\r\n\r\n");
   if (!buried_ && !in_.empty()) take_body(std::exchange(in_, {}));
+}
+
+/// Room for the whole body before it is read. False when there is none: that is answered then.
+bool Connection::reserve_body(std::size_t bytes) {
+  const std::size_t more = bytes > reserved_ ? bytes - reserved_ : 0;
+  if (host_.reserve(more)) {
+    reserved_ += more;
+    return true;
+  }
+  close_after_ = true;
+  respond_error(503, "too many large requests wait at this moment", "Retry-After: 1\r\n");
+  return false;
+}
+
+void Connection::drop_body() {
+  release(body_);
+  host_.give_back(std::exchange(reserved_, 0));
 }
 
 void Connection::take_body(std::string_view bytes) {
@@ -212,6 +232,7 @@ void Connection::take_body(std::string_view bytes) {
                ? respond_error(400, "not the chunked transfer coding")
                : respond_error(413, "the body is larger than " + std::to_string(host_.max_body_bytes()) + " bytes");
   }
+  if (!reserve_body(body_.size())) return;
   if (!complete) return;
   in_.append(bytes.substr(taken));
   route();
@@ -275,7 +296,7 @@ void Connection::respond_error(int status, std::string_view message, std::string
 void Connection::respond(int status, std::string_view body, std::string_view headers) {
   leave();
   close_server();
-  release(body_);
+  drop_body();
   state_ = State::answering;
   answer_complete_ = true;
   if (signalled_) {
@@ -342,7 +363,7 @@ void Connection::after_answer() {
   signalled_ = false;
   wants_signal_ = false;
   release(answer_head_);
-  release(body_);
+  drop_body();
   release(to_server_);
   release(head_);
   request_ = {};
@@ -409,7 +430,7 @@ void Connection::send_request() {
     sent_ += static_cast<std::size_t>(sent);
     if (sent_ < total) continue;
     state_ = State::answering;
-    release(body_);
+    drop_body();
     release(to_server_);
   }
   watch_server();

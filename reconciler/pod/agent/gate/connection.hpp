@@ -34,6 +34,9 @@ class ConnectionHost {
   /// A non-blocking socket that connects to llama-server, or to the agent's own port; -1 when there is none.
   [[nodiscard]] virtual int connect(bool agent) = 0;
   [[nodiscard]] virtual std::size_t max_body_bytes() const = 0;
+  /// Room for so many more bytes of bodies, all clients together; false when there is none.
+  [[nodiscard]] virtual bool reserve(std::size_t bytes) = 0;
+  virtual void give_back(std::size_t bytes) = 0;
   /// Every answer closes its connection from now on, so that clients go elsewhere.
   [[nodiscard]] virtual bool stopping() const = 0;
 };
@@ -72,6 +75,8 @@ class Connection {
   void pump();
   [[nodiscard]] bool take_head();
   void begin_body();
+  [[nodiscard]] bool reserve_body(std::size_t bytes);
+  void drop_body();
   void take_body(std::string_view bytes);
   void route();
   void queue(std::string_view model);
@@ -119,6 +124,7 @@ class Connection {
   std::string head_;
   RequestHead request_;  // points into head_
   std::string body_;
+  std::size_t reserved_ = 0;
   std::uint64_t body_left_ = 0;
   ChunkScanner body_chunks_;
   bool is_head_request_ = false;

@@ -215,6 +215,12 @@ void Proxy::forget(Scheduler::Ticket ticket) {
 
 void Proxy::bury(Connection& connection) { buried_.push_back(&connection); }
 
+bool Proxy::reserve(std::size_t bytes) {
+  if (bodies_bytes_ + bytes > options_.all_bodies_bytes) return false;
+  bodies_bytes_ += bytes;
+  return true;
+}
+
 int Proxy::connect(bool agent) {
   const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return -1;

@@ -26,6 +26,8 @@ class Proxy : private ConnectionHost {
     /// The agent's own port on 127.0.0.1, for /metrics.
     std::uint16_t agent_port = 8081;
     std::size_t max_body_bytes = std::size_t{64} << 20U;
+    /// All bodies that are held at one time; a request for which there is no room is answered 503.
+    std::size_t all_bodies_bytes = std::size_t{128} << 20U;
     std::size_t max_connections = 4096;
   };
 
@@ -59,6 +61,8 @@ class Proxy : private ConnectionHost {
   [[nodiscard]] base::SteadyTime now() const override { return clock_.steady(); }
   [[nodiscard]] int connect(bool agent) override;
   [[nodiscard]] std::size_t max_body_bytes() const override { return options_.max_body_bytes; }
+  [[nodiscard]] bool reserve(std::size_t bytes) override;
+  void give_back(std::size_t bytes) override { bodies_bytes_ -= bytes; }
   [[nodiscard]] bool stopping() const override { return stopping_ || scheduler_.is_closing(); }
 
   const Options options_;
@@ -82,6 +86,7 @@ class Proxy : private ConnectionHost {
     base::SteadyTime since;
   };
   std::unordered_map<int, Farewell> farewells_;
+  std::size_t bodies_bytes_ = 0;
   bool decide_due_ = false;
   std::optional<base::SteadyTime> next_wakeup_;
   base::SteadyTime next_tick_;
