@@ -1,52 +1,19 @@
 #include "common/net/certificate.hpp"
 
 #include <arpa/inet.h>
-#include <openssl/bn.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <array>
 #include <ctime>
-#include <memory>
 #include <optional>
 
-#include "common/base/digest.hpp"
+#include "common/net/openssl.hpp"
 
 namespace net {
 namespace {
-
-struct FreeOpenSsl {
-  void operator()(BIO* it) const { BIO_free(it); }
-  void operator()(X509* it) const { X509_free(it); }
-  void operator()(EVP_PKEY* it) const { EVP_PKEY_free(it); }
-  void operator()(X509_EXTENSION* it) const { X509_EXTENSION_free(it); }
-  void operator()(BIGNUM* it) const { BN_free(it); }
-  void operator()(GENERAL_NAMES* it) const { GENERAL_NAMES_free(it); }
-  void operator()(X509_STORE* it) const { X509_STORE_free(it); }
-  void operator()(X509_STORE_CTX* it) const { X509_STORE_CTX_free(it); }
-  void operator()(STACK_OF(X509) * it) const { sk_X509_pop_free(it, X509_free); }
-  void operator()(char* it) const { OPENSSL_free(it); }
-};
-template <class T>
-using Owned = std::unique_ptr<T, FreeOpenSsl>;
-
-/// The newest reason in OpenSSL's queue of this thread, which is emptied.
-std::string openssl_text() {
-  const auto code = ERR_peek_last_error();
-  ERR_clear_error();
-  if (code == 0) return "OpenSSL failed";
-  const char* reason = ERR_reason_error_string(code);
-  return reason != nullptr ? reason : "OpenSSL failed";
-}
-
-Owned<BIO> reader(std::string_view text) {
-  return Owned<BIO>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
 
 std::string written(BIO* bio) {
   char* data = nullptr;
@@ -180,15 +147,6 @@ std::string serial_of(const X509* certificate) {
   const Owned<BIGNUM> number(ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr));
   const Owned<char> text(number ? BN_bn2hex(number.get()) : nullptr);
   return text ? text.get() : "";
-}
-
-std::string fingerprint(X509* certificate) {
-  unsigned char* der = nullptr;
-  const int size = i2d_X509(certificate, &der);
-  if (size < 0) return {};
-  auto digest = base::sha256_hex({reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)});
-  OPENSSL_free(der);
-  return digest;
 }
 
 /// All certificates of a PEM text.

@@ -2,25 +2,13 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/ssl.h>
 
 #include <utility>
 
+#include "common/net/openssl.hpp"
+
 namespace net {
 namespace {
-
-struct FreeOpenSsl {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-  void operator()(X509* certificate) const { X509_free(certificate); }
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-};
-template <class T>
-using Owned = std::unique_ptr<T, FreeOpenSsl>;
-
-Owned<BIO> reader(const std::string& text) {
-  return Owned<BIO>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
 
 /// Clients that speak HTTP/2 offer both; only HTTP/1.1 is spoken here.
 int choose_http1(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* offered,

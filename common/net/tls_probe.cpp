@@ -1,38 +1,12 @@
 #include "common/net/tls_probe.hpp"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-
-#include <memory>
-
-#include "common/base/digest.hpp"
+#include "common/net/openssl.hpp"
 
 namespace net {
 namespace {
 
-struct FreeOpenSsl {
-  void operator()(BIO* it) const { BIO_free_all(it); }
-  void operator()(SSL_CTX* it) const { SSL_CTX_free(it); }
-  void operator()(X509* it) const { X509_free(it); }
-};
-template <class T>
-using Owned = std::unique_ptr<T, FreeOpenSsl>;
-
-std::string fingerprint(X509* certificate) {
-  unsigned char* der = nullptr;
-  const int size = i2d_X509(certificate, &der);
-  if (size < 0) return {};
-  auto digest = base::sha256_hex({reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)});
-  OPENSSL_free(der);
-  return digest;
-}
-
 std::unexpected<base::Error> failed(const std::string& what, const std::string& where) {
-  const auto code = ERR_peek_last_error();
-  const char* reason = code != 0 ? ERR_reason_error_string(code) : nullptr;
-  ERR_clear_error();
-  return base::fail(reason != nullptr ? what + ": " + reason : what, where);
+  return base::fail(what + ": " + openssl_text(), where);
 }
 
 /// Connects, then shakes hands; BIO_do_connect_retry and the socket timeout bound each step.

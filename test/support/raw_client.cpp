@@ -3,14 +3,13 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdlib>
 
-#include "common/base/digest.hpp"
+#include "common/net/openssl.hpp"
 
 namespace test {
 namespace {
@@ -126,13 +125,8 @@ bool RawClient::closed_within(std::chrono::milliseconds timeout) {
 }
 
 std::string RawClient::peer_certificate() const {
-  X509* certificate = SSL_get1_peer_certificate(state_->ssl);
-  unsigned char* der = nullptr;
-  const int size = i2d_X509(certificate, &der);
-  auto digest = base::sha256_hex({reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)});
-  OPENSSL_free(der);
-  X509_free(certificate);
-  return digest;
+  const net::Owned<X509> certificate(SSL_get1_peer_certificate(state_->ssl));
+  return net::fingerprint(certificate.get());
 }
 
 std::string get(std::string_view path, std::string_view extra_headers) {
