@@ -10,9 +10,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// After a write that has not come back through the watch.
-constexpr milliseconds kWatchPause{1000};
-
 void add_targets(Sampler::What what, const std::vector<std::string>& names, const std::vector<PodView>& pods,
                  std::vector<Sampler::Target>& targets) {
   for (const auto& name : names) {
@@ -36,6 +33,7 @@ bool is_on_the_way(const Decision& decision) { return decision.sample_every <= s
 Outcome joined(Outcome first, const Outcome& second) {
   if (second.error) first.error = second.error;
   first.retry_after = std::max(first.retry_after, second.retry_after);
+  if (second.look_again) first.look_again = std::min(first.look_again.value_or(*second.look_again), *second.look_again);
   first.writes += second.writes;
   return first;
 }
@@ -92,6 +90,13 @@ std::optional<ObservedModel> Controller::observe_model(const Key& key) {
   return observed;
 }
 
+void Controller::want_samples(const Key& key, const Decision& decision, const Observed& observed) {
+  std::vector<Sampler::Target> targets;
+  add_targets(Sampler::What::agent, decision.sample_agents, observed.pods, targets);
+  add_targets(Sampler::What::progress, decision.sample_progress, observed.fetch_pods, targets);
+  parts_.sampler.want(key, targets, is_on_the_way(decision));
+}
+
 Outcome Controller::pass_service(const Key& key) {
   auto observed = observe_service(key);
   if (!observed) {
@@ -100,9 +105,23 @@ Outcome Controller::pass_service(const Key& key) {
     return {};
   }
   Decision decision = reconcile(parts_.settings, *observed, parts_.clock.wall());
+  want_samples(key, decision, *observed);
+  if (!parts_.sampler.asked_all(key)) {
+    // A Pod that was never asked (it is new, or we are) is asked within a moment, and then this comes again. Until then
+    // nothing is said about it: else each restart of ours would write statuses that it takes back at once.
+    decision.status.reset();
+    decision.annotations.clear();
+    const Outcome outcome = parts_.applier.carry_out(key, decision);
+    keep_problems(key, outcome.problems);
+    look_again(key, decision, outcome);
+    return outcome;
+  }
   if (decision.status_first && decision.status) {
     const Outcome told = parts_.applier.write_status(key, observed->service.meta, decision);
-    if (told.error) return told;  // nothing may change before the status says so
+    if (told.error || told.look_again) {  // nothing may change before the status says so
+      look_again(key, decision, told);
+      return told;
+    }
     decision.status.reset();
     decision.events.clear();
   }
@@ -114,16 +133,12 @@ Outcome Controller::pass_service(const Key& key) {
     if (auto again = observe_service(key)) {
       observed = std::move(again);
       Decision second = reconcile(parts_.settings, *observed, parts_.clock.wall());
-      if (second.desired.size() != decision.desired.size()) outcome.look_again = true;
+      if (second.desired.size() != decision.desired.size()) outcome.look_again = milliseconds{0};
       decision = std::move(second);
     }
   }
   outcome = joined(std::move(outcome), parts_.applier.write_status(key, observed->service.meta, decision));
-
-  std::vector<Sampler::Target> targets;
-  add_targets(Sampler::What::agent, decision.sample_agents, observed->pods, targets);
-  add_targets(Sampler::What::progress, decision.sample_progress, observed->fetch_pods, targets);
-  parts_.sampler.want(key, targets, is_on_the_way(decision));
+  want_samples(key, decision, *observed);
   look_again(key, decision, outcome);
   return outcome;
 }
@@ -151,7 +166,7 @@ Outcome Controller::pass_model(const Key& key) {
 
 void Controller::look_again(const Key& key, const Decision& decision, const Outcome& outcome) {
   if (decision.requeue_after) parts_.queue.add_after(key, *decision.requeue_after);
-  if (outcome.look_again) parts_.queue.add_after(key, kWatchPause);
+  if (outcome.look_again) parts_.queue.add_after(key, *outcome.look_again);
 }
 
 void Controller::finish(const Key& key, const Outcome& outcome) {

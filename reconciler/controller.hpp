@@ -45,10 +45,10 @@ class Controller {
   void set_priority_classes(std::shared_ptr<const std::set<std::string>> names);
 
  private:
-  /// Gives the delay after which the object is to be looked at again.
   void pass(const Key& key);
   [[nodiscard]] Outcome pass_service(const Key& key);
   [[nodiscard]] Outcome pass_model(const Key& key);
+  void want_samples(const Key& key, const Decision& decision, const Observed& observed);
   void finish(const Key& key, const Outcome& outcome);
   void look_again(const Key& key, const Decision& decision, const Outcome& outcome);
   void report(const Key& key, const std::optional<base::Error>& error);

@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
   const auto [options, exit_code] = reconciler::parse_options(argc, argv);
   if (exit_code >= 0) return exit_code;
   if (!base::log::set_level(options.log_level)) return 2;
-  auto program = reconciler::Program::make(options);
+  auto program = reconciler::Program::make(options, {});
   if (!program) {
     base::log::error("cannot-start", {{"problem", program.error().to_string()}});
     return 1;

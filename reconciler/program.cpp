@@ -22,7 +22,8 @@ using std::chrono::seconds;
 constexpr seconds kCertificatePause{60};
 constexpr seconds kCertificateRetry{2};
 constexpr std::chrono::minutes kSlowChecks{10};
-constexpr int kSamplerThreads = 2;
+/// A Pod that does not answer holds one of them for up to 1.5 s.
+constexpr int kSamplerThreads = 4;
 
 /// Unique per process, and readable: the Pod's name.
 std::string identity() {
@@ -39,8 +40,8 @@ base::Result<net::ApiConfig> api_config(const Options& options) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Program>> Program::make(const Options& options) {
-  std::unique_ptr<Program> program(new Program(options));
+base::Result<std::unique_ptr<Program>> Program::make(const Options& options, Surroundings surroundings) {
+  std::unique_ptr<Program> program(new Program(options, std::move(surroundings)));
   auto config = api_config(options);
   if (!config) return std::unexpected(config.error());
   auto api = net::ApiClient::make(*config, [raw = program.get()](std::string_view verb, int code) {
@@ -58,21 +59,26 @@ base::Result<std::unique_ptr<Program>> Program::make(const Options& options) {
   return program;
 }
 
-Program::Program(const Options& options) : options_(options), metrics_(metric_rows()) {}
+Program::Program(const Options& options, Surroundings surroundings)
+    : options_(options), surroundings_(std::move(surroundings)), metrics_(metric_rows()), queue_(surroundings_.queue) {}
 
 Program::~Program() { stop(); }
 
 base::Result<> Program::start() {
   const auto notify = [this](const Key& key) { queue_.add(key); };
   cache_ = std::make_unique<ClusterCache>(options_.settings, notify,
-                                   [this](Resource resource, const std::string& at, const std::string& name) {
-                                     applier_->forget(resource, at, name);
-                                   });
-  sampler_ = std::make_unique<Sampler>(fetch_from_pod, notify);
-  lease_ = std::make_unique<LeaderLease>(
-      *lease_api_, clock_,
-      LeaderLease::Options{.name_space = options_.own_namespace, .name = options_.lease_name, .identity = identity()},
-      [this](bool leading) { set_leading(leading); });
+                                          [this](Resource resource, const std::string& at, const std::string& name) {
+                                            applier_->forget(resource, at, name);
+                                          });
+  sampler_ = std::make_unique<Sampler>(surroundings_.fetch, notify, surroundings_.sampler);
+  lease_ = std::make_unique<LeaderLease>(*lease_api_, clock_,
+                                         LeaderLease::Options{.name_space = options_.own_namespace,
+                                                              .name = options_.lease_name,
+                                                              .identity = identity(),
+                                                              .duration = surroundings_.lease_duration,
+                                                              .renew = surroundings_.lease_renew,
+                                                              .deadline = surroundings_.lease_deadline},
+                                         [this](bool leading) { set_leading(leading); });
   applier_ = std::make_unique<Applier>(*api_, *cache_, clock_,
                                        [this] { return options_.leader_elect ? lease_->holds() : leading_.load(); });
   controller_ = std::make_unique<Controller>(
@@ -95,10 +101,11 @@ base::Result<> Program::start() {
   if (namespaces.empty()) namespaces.emplace_back();
   for (const auto& at : namespaces) {
     for (const auto& row : resources()) {
-      reflectors_.push_back(std::make_unique<Reflector>(
-          *api_, *cache_, row.resource, at, Reflector::Timing{}, [this](std::string_view resource, std::string_view) {
-            metrics_.add("llmkube_router_watch_restarts_total", {resource});
-          }));
+      reflectors_.push_back(std::make_unique<Reflector>(*api_, *cache_, row.resource, at, surroundings_.reflector,
+                                                        [this](std::string_view resource, std::string_view) {
+                                                          metrics_.add("llmkube_router_watch_restarts_total",
+                                                                       {resource});
+                                                        }));
       start_thread("watch", [reflector = reflectors_.back().get()] { reflector->run(); });
     }
   }

@@ -27,16 +27,31 @@ namespace reconciler {
 ///     sampler ──────────────▶ queue        lease: may they write?    keeper: certificates, checks
 class Program {
  public:
-  [[nodiscard]] static base::Result<std::unique_ptr<Program>> make(const Options& options);
+  /// Times, and the way to Pods: as they are in production, other ones in tests.
+  struct Surroundings {
+    Reflector::Timing reflector;
+    Sampler::Timing sampler;
+    Sampler::Fetch fetch = fetch_from_pod;
+    std::chrono::milliseconds lease_duration{15000};
+    std::chrono::milliseconds lease_renew{5000};
+    std::chrono::milliseconds lease_deadline{10000};
+    WorkQueue::Delays queue;
+  };
+  [[nodiscard]] static base::Result<std::unique_ptr<Program>> make(const Options& options, Surroundings surroundings);
   ~Program();
 
   /// Starts all threads; an error when the port is taken.
   [[nodiscard]] base::Result<> start();
+  /// As /readyz says it.
+  [[nodiscard]] bool ready() const;
+  [[nodiscard]] bool leading() const { return leading_; }
+  /// The body of /metrics.
+  [[nodiscard]] std::string scrape();
   /// Ends passes, releases the lease, ends the rest. Blocks, well under a second unless the API server hangs.
   void stop();
 
  private:
-  explicit Program(const Options& options);
+  Program(const Options& options, Surroundings surroundings);
 
   void add_routes();
   void keep_house();
@@ -45,12 +60,11 @@ class Program {
   void read_priority_classes();
   void check_certificates();
   [[nodiscard]] bool synced() const;
-  [[nodiscard]] bool ready() const;
   void set_leading(bool leading);
-  [[nodiscard]] std::string scrape();
   void start_thread(std::string name, std::function<void()> body);
 
   const Options options_;
+  const Surroundings surroundings_;
   base::SystemClock clock_;
   base::MetricTable metrics_;
   std::unique_ptr<net::ApiClient> api_;

@@ -13,6 +13,9 @@ namespace {
 
 using net::ApiResponse;
 
+/// After a write that has not come back through the watch.
+constexpr std::chrono::milliseconds kWatchPause{1000};
+
 bool is_refusal_for_now(int status) { return status == 429 || status >= 500; }
 
 /// The live object in the answer to a write.
@@ -29,7 +32,9 @@ std::optional<LiveObject> read_live(const base::JsonValue& object) {
 /// True when nothing can be said about the object itself: no answer, or "not now".
 bool failed_for_now(const base::Result<ApiResponse>& response, const std::string& where, Outcome& outcome) {
   if (!response) {
-    outcome.error = response.error();
+    // The same words for every way in which a connection fails: one line for an outage, not one for each try.
+    base::log::debug("no-answer", {{"problem", response.error().to_string()}});
+    outcome.error = base::Error{"the API server does not answer", "write", {}};
     return true;
   }
   if (!is_refusal_for_now(response->status)) return false;
@@ -45,7 +50,7 @@ Applier::Applier(net::ApiClient& api, ClusterCache& cache, const base::Clock& cl
 
 bool Applier::allowed(Outcome& outcome) const {
   if (may_write_()) return true;
-  outcome.error = base::Error{"not the leader", "write", {}};
+  outcome.look_again = kWatchPause;  // no fault of the object: if we lead again it is due, else another one sees to it
   return false;
 }
 
@@ -64,9 +69,10 @@ bool Applier::apply_child(const Key& key, const DesiredObject& desired, Outcome&
   const auto live = cache_.live(child.resource, child.namespace_, child.name);
   switch (memory_.judge(child, desired.body, live)) {
     case ApplyMemory::Verdict::settled:
-      if (!live) outcome.look_again = true;
+      if (!live) outcome.look_again = kWatchPause;
       return true;
     case ApplyMemory::Verdict::refused:
+      if (!live) outcome.look_again = ApplyMemory::kBlindRetry;
       if (auto problem = memory_.problem(child)) outcome.problems.push_back(std::move(*problem));
       return true;
     case ApplyMemory::Verdict::apply:
@@ -95,7 +101,7 @@ bool Applier::create_child(const Key& key, const DesiredObject& desired, Outcome
   if (response && response->status == 409 && net::read_status(*response).reason == "AlreadyExists") {
     // Somebody was faster, perhaps we ourselves a moment ago. It is there: that is all we want.
     memory_.applied(child, desired.body, {});
-    outcome.look_again = true;
+    outcome.look_again = kWatchPause;
     return true;
   }
   return settle(child, desired, std::nullopt, response, outcome);

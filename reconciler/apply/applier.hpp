@@ -22,8 +22,9 @@ struct Outcome {
   std::optional<base::Error> error;
   /// The server asked for this much patience.
   std::chrono::seconds retry_after{0};
-  /// A write has not come back through the watch yet, or was left out: look again soon.
-  bool look_again = false;
+  /// Nobody will tell us what we wait for (a write that has not come back yet, an object without our label): look again
+  /// after this time.
+  std::optional<std::chrono::milliseconds> look_again;
   int writes = 0;
 };
 

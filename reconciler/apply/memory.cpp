@@ -28,7 +28,10 @@ ApplyMemory::Verdict ApplyMemory::judge(const ChildKey& child, std::string_view 
   if (found == entries_.end()) return Verdict::apply;
   const Entry& entry = found->second;
   if (entry.body != hash(body)) return Verdict::apply;
-  if (entry.problem) return entry.refused_state == state_of(live) ? Verdict::refused : Verdict::apply;
+  if (entry.problem) {
+    const bool is_blind_and_old = !live && clock_.steady() - entry.at >= kBlindRetry;
+    return entry.refused_state == state_of(live) && !is_blind_and_old ? Verdict::refused : Verdict::apply;
+  }
   if (!live) return clock_.steady() - entry.at < kWatchLag ? Verdict::settled : Verdict::apply;
   if (live->resource_version == entry.resource_version) return Verdict::settled;
   if (is_earlier(live->resource_version, entry.resource_version)) return Verdict::settled;

@@ -29,6 +29,9 @@ struct ChildKey {
 /// applied once more, which the API server answers without a write. Thread-safe.
 class ApplyMemory {
  public:
+  /// A refusal by an object that the watch does not show, for want of our label, is tried again after this time.
+  static constexpr std::chrono::seconds kBlindRetry{60};
+
   explicit ApplyMemory(const base::Clock& clock) : clock_(clock) {}
 
   enum class Verdict {

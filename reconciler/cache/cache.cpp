@@ -285,7 +285,8 @@ void ClusterCache::remove(Resource resource, const base::JsonValue& object) {
   tell(concerned.keys());
 }
 
-void ClusterCache::retain(Resource resource, const std::string& namespace_, const std::set<std::string, std::less<>>& listed) {
+void ClusterCache::retain(Resource resource, const std::string& namespace_,
+                          const std::set<std::string, std::less<>>& listed) {
   std::vector<std::pair<std::string, std::string>> gone;
   {
     const std::lock_guard lock(mutex_);
@@ -310,7 +311,7 @@ void ClusterCache::retain(Resource resource, const std::string& namespace_, cons
 }
 
 std::optional<Observed> ClusterCache::observe_service(const std::string& namespace_, const std::string& name,
-                                               std::vector<std::string>* missing_claims) const {
+                                                      std::vector<std::string>* missing_claims) const {
   const std::lock_guard lock(mutex_);
   const auto slot = namespaces_.find(namespace_);
   if (slot == namespaces_.end()) return std::nullopt;
@@ -337,7 +338,7 @@ std::optional<Observed> ClusterCache::observe_service(const std::string& namespa
 }
 
 std::optional<ObservedModel> ClusterCache::observe_model(const std::string& namespace_, const std::string& name,
-                                                  std::vector<std::string>* missing_claims) const {
+                                                         std::vector<std::string>* missing_claims) const {
   const std::lock_guard lock(mutex_);
   const auto slot = namespaces_.find(namespace_);
   if (slot == namespaces_.end()) return std::nullopt;
@@ -360,7 +361,8 @@ std::optional<ObservedModel> ClusterCache::observe_model(const std::string& name
   return observed;
 }
 
-std::optional<LiveObject> ClusterCache::live(Resource resource, const std::string& namespace_, const std::string& name) const {
+std::optional<LiveObject> ClusterCache::live(Resource resource, const std::string& namespace_,
+                                             const std::string& name) const {
   return Namespace::of(resource, [&](auto table_of, auto) -> std::optional<LiveObject> {
     const std::lock_guard lock(mutex_);
     const auto slot = namespaces_.find(namespace_);

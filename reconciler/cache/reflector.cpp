@@ -61,7 +61,6 @@ bool Reflector::list() {
   cache_.retain(resource_, namespace_, listed);
   version_ = done->resource_version;
   failures_ = 0;
-  last_problem_.clear();
   ::malloc_trim(0);  // the pages were the largest thing that this process ever holds
   if (!synced_.exchange(true))
     base::log::debug("listed",
@@ -109,7 +108,6 @@ bool Reflector::watch() {
 
 void Reflector::take_event(std::string_view type, const base::JsonValue& object) {
   failures_ = 0;
-  last_problem_.clear();
   const auto version = base::string_at(object, {"metadata", "resourceVersion"});
   if (!version.empty()) version_ = version;
   if (type == "ADDED" || type == "MODIFIED") {
@@ -120,8 +118,7 @@ void Reflector::take_event(std::string_view type, const base::JsonValue& object)
 }
 
 void Reflector::note(std::string_view what, const std::string& problem) {
-  if (problem == last_problem_) return;
-  last_problem_ = problem;
+  if (failures_ > 0) return;  // one line for each outage
   base::log::warning(what, {{"resource", info(resource_).word}, {"namespace", namespace_}, {"problem", problem}});
 }
 

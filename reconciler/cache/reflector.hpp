@@ -57,7 +57,6 @@ class Reflector {
   net::Cancellation cancellation_;
   std::atomic<bool> synced_ = false;
   std::string version_;
-  std::string last_problem_;
   unsigned failures_ = 0;
 };
 

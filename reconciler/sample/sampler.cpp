@@ -35,6 +35,7 @@ void Sampler::want(const Key& key, const std::vector<Target>& targets, bool on_t
     fresh.insert(pod);
     PodState& state = pods_[pod];
     const bool is_new = state.ip != target.ip;
+    if (is_new) state.asked = Time{};
     state.ip = target.ip;
     state.wanted_by.insert(key);
     if (on_the_way || is_new) state.busy_until = now + timing_.busy_after_change;
@@ -55,6 +56,13 @@ void Sampler::want(const Key& key, const std::vector<Target>& targets, bool on_t
   }
   before = std::move(fresh);
   if (before.empty()) wanted_.erase(key);
+}
+
+bool Sampler::asked_all(const Key& key) const {
+  const std::lock_guard lock(mutex_);
+  const auto wanted = wanted_.find(key);
+  return wanted == wanted_.end() || std::all_of(wanted->second.begin(), wanted->second.end(),
+                                                [this](const PodKey& pod) { return pods_.at(pod).asked != Time{}; });
 }
 
 std::vector<AgentSample> Sampler::agents(const Key& key) const {
@@ -115,8 +123,8 @@ void Sampler::ask(std::unique_lock<std::mutex>& lock, const PodKey& pod) {
     return;
   }
   const Time now = Clock::now();
-  state.asked = now;
-  if (take_answer(pod, state, body)) {
+  const bool is_first = std::exchange(state.asked, now) == Time{};
+  if (take_answer(pod, state, body) || is_first) {
     state.busy_until = now + timing_.busy_after_change;
     const auto concerned = state.wanted_by;
     schedule(pod, state, now + interval(state, now));

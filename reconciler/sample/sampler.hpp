@@ -48,6 +48,8 @@ class Sampler {
   /// What `key` wants to know from now on, in place of what it wanted before; `on_the_way` says that it just changed.
   void want(const Key& key, const std::vector<Target>& targets, bool on_the_way);
 
+  /// Whether each of the Pods that `key` wants was asked at least once, whatever came of it.
+  [[nodiscard]] bool asked_all(const Key& key) const;
   /// The latest answers about what `key` wants; a Pod that was never asked is not among them.
   [[nodiscard]] std::vector<AgentSample> agents(const Key& key) const;
   [[nodiscard]] std::map<std::string, FetchProgress, std::less<>> progress(const Key& key) const;

@@ -266,8 +266,11 @@ Answer ApiServer::list_page(const Request& request, const ObjectPath& path) {
                                 request.parameter("fieldSelector"));
   Json items = Json::array();
   for (auto item : page.items) {
-    item.erase("kind");
-    item.erase("apiVersion");
+    // As the real one: items of built-in kinds have no kind of their own, custom resources do.
+    if (path.group_path.find("llmkube.dev") == std::string::npos) {
+      item.erase("kind");
+      item.erase("apiVersion");
+    }
     items.push_back(std::move(item));
   }
   Json metadata = {{"resourceVersion", std::to_string(store_.version())}};

@@ -1,6 +1,7 @@
 #include "test/fakes/api_server/store.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <sstream>
 
 namespace fakes {
@@ -109,7 +110,8 @@ Answer Store::commit(const ObjectPath& path, Stored before, Stored after, bool i
   metadata["name"] = path.name;
   if (!path.name_space.empty()) metadata["namespace"] = path.name_space;
   if (is_new) {
-    metadata["uid"] = "uid-" + std::to_string(++uids_);
+    static std::atomic<long> uids = 0;  // never used again, not even after a restore
+    metadata["uid"] = "uid-" + std::to_string(++uids);
     metadata["creationTimestamp"] = "2026-11-24T20:00:00Z";
     metadata["generation"] = 1;
   } else if (before.object.value("spec", Json()) != after.object.value("spec", Json())) {
@@ -120,6 +122,11 @@ Answer Store::commit(const ObjectPath& path, Stored before, Stored after, bool i
   slot = std::move(after);
   Json body = with_managed_fields(slot);
   events_.push_back({version_, path.collection(), is_new ? "ADDED" : "MODIFIED", body});
+  // The garbage collector also takes what was made for an owner that is gone.
+  const Json owners = body.value("/metadata/ownerReferences"_json_pointer, Json::array());
+  if (is_new && !owners.empty() &&
+      std::none_of(owners.begin(), owners.end(), [&](const Json& owner) { return has_uid(owner.value("uid", "")); }))
+    remove(path, {});
   return {is_new ? 201 : 200, std::move(body)};
 }
 
@@ -259,8 +266,34 @@ Answer Store::remove(const ObjectPath& path, const Json& options) {
   Json object = with_managed_fields(*live);
   object["metadata"]["resourceVersion"] = std::to_string(++version_);
   events_.push_back({version_, path.collection(), "DELETED", object});
+  const std::string removed_uid = object["metadata"]["uid"];
   collections_[path.collection()].erase(path.key());
+  collect_garbage(removed_uid);
   return {200, {{"kind", "Status"}, {"status", "Success"}}};
+}
+
+bool Store::has_uid(const std::string& uid) const {
+  return std::any_of(collections_.begin(), collections_.end(), [&](const auto& collection) {
+    return std::any_of(collection.second.begin(), collection.second.end(),
+                       [&](const auto& entry) { return entry.second.object["metadata"]["uid"] == uid; });
+  });
+}
+
+void Store::collect_garbage(const std::string& owner_uid) {
+  std::vector<ObjectPath> orphans;
+  for (const auto& [collection, objects] : collections_) {
+    for (const auto& [key, stored] : objects) {
+      const Json owners = stored.object.value("/metadata/ownerReferences"_json_pointer, Json::array());
+      const bool is_orphan = std::any_of(owners.begin(), owners.end(),
+                                         [&](const Json& owner) { return owner.value("uid", "") == owner_uid; });
+      if (!is_orphan) continue;
+      const auto slash = collection.rfind('/');
+      const auto& metadata = stored.object["metadata"];
+      orphans.push_back({collection.substr(0, slash), metadata.value("namespace", ""), collection.substr(slash + 1),
+                         metadata.value("name", ""), ""});
+    }
+  }
+  for (const auto& orphan : orphans) remove(orphan, {});
 }
 
 bool Store::matches(const Json& object, const std::string& labels, const std::string& fields) {

@@ -77,6 +77,9 @@ class Store {
   };
   using Collection = std::map<std::string, Stored>;
 
+  [[nodiscard]] bool has_uid(const std::string& uid) const;
+  /// What the removed object owned goes with it.
+  void collect_garbage(const std::string& owner_uid);
   [[nodiscard]] const Stored* find(const ObjectPath& path) const;
   /// Gives the object its version and tells watchers, unless nothing changed.
   Answer commit(const ObjectPath& path, Stored before, Stored after, bool is_new);
@@ -87,7 +90,6 @@ class Store {
   static Json with_managed_fields(const Stored& stored);
 
   long version_ = 100;
-  long uids_ = 0;
   std::map<std::string, Collection> collections_;
   std::vector<StoredEvent> events_;
 };

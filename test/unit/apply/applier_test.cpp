@@ -145,8 +145,8 @@ TEST_CASE("whoever does not lead writes nothing") {
   f.leading = false;
   Decision decision = wanting(deployment(1));
   decision.status = "{}";
-  CHECK(f.applier->carry_out(kKey, decision).error);
-  CHECK(f.applier->write_status(kKey, {}, decision).error);
+  CHECK(f.applier->carry_out(kKey, decision).look_again);
+  CHECK(f.applier->write_status(kKey, {}, decision).look_again);
   CHECK(f.server.calls().empty());
 }
 

@@ -71,3 +71,11 @@ TEST_CASE("an edit is taken back three times in ten minutes, and no more") {
   f.clock.advance(11min);
   CHECK(f.memory.may_reclaim(kChild));
 }
+
+TEST_CASE("a refusal by an object that the watch does not show is tried again after a minute") {
+  Fixture f;
+  f.memory.refused(kChild, "body", {}, {"Deployment", "multi", "Conflict", "", "argocd"});
+  CHECK(f.memory.judge(kChild, "body", {}) == Verdict::refused);
+  f.clock.advance(61s);
+  CHECK(f.memory.judge(kChild, "body", {}) == Verdict::apply);
+}

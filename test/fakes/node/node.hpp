@@ -1,0 +1,64 @@
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/net/api_client.hpp"
+
+namespace fakes {
+
+/// Plays the part of the controllers, the scheduler and the kubelet for our children: binds claims, lets fetch Jobs
+/// succeed, makes a ready Pod for each Deployment, and answers for the agents in them. Works on the scripted API server
+/// and on a real one. Nothing else touches these objects.
+class Node {
+ public:
+  struct Options {
+    /// From here on each service's Pod gets an address of its own: 127.1.0.1 and up. All of 127.0.0.0/8 is this
+    /// machine, so one server on port 8081 answers for all of them.
+    std::uint32_t first_address = (127U << 24U) + (1U << 16U) + 1;
+    std::chrono::seconds watch_timeout{60};
+  };
+  explicit Node(net::ApiConfig config) : Node(std::move(config), Options()) {}
+  Node(net::ApiConfig config, Options options);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  /// What the program in the Pod with this address answers to GET /state: all models of the preset, unloaded.
+  [[nodiscard]] base::Result<std::string> answer(const std::string& address, const std::string& path);
+
+  /// Writes made so far, to tell them from the controller's.
+  [[nodiscard]] std::uint64_t writes() const { return writes_; }
+
+ private:
+  struct Watched;
+  void follow(const Watched& watched);
+  void take(const Watched& watched, const base::JsonValue& object);
+  void run_job(const base::JsonValue& job);
+  void run_deployment(const base::JsonValue& deployment);
+  void bind_claim(const base::JsonValue& claim);
+  void read_preset(const base::JsonValue& config_map);
+  [[nodiscard]] std::string address_of(const std::string& service);
+  void create(const std::string& collection, const std::string& body);
+  void set_status(const std::string& path, const std::string& status);
+
+  const Options options_;
+  std::unique_ptr<net::ApiClient> api_;
+  net::Cancellation stopping_;
+  std::atomic<std::uint64_t> writes_ = 0;
+  std::mutex mutex_;  // guards all below
+  /// "namespace/service" by address and back, and the models.ini of each.
+  std::map<std::string, std::string> addresses_;
+  std::map<std::string, std::string> services_;
+  std::map<std::string, std::string> presets_;
+  std::set<std::string> finished_jobs_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace fakes
