@@ -67,10 +67,7 @@ bool is_wanted(const Plan& plan) {
   return std::ranges::any_of(plan.models, [](const auto& model) { return model.artifact.has_value(); });
 }
 
-}  // namespace
-
-std::optional<DesiredObject> render_deployment(const Plan& plan) {
-  if (!is_wanted(plan)) return std::nullopt;
+DesiredObject render(const Plan& plan) {
   json deployment = child(Kind::deployment, plan, plan.name());
   auto& metadata = deployment["metadata"];
   metadata["labels"][std::string(names::kRuntimeLabel)] = plan.spec().runtime;
@@ -85,6 +82,28 @@ std::optional<DesiredObject> render_deployment(const Plan& plan) {
     spec["template"]["metadata"]["annotations"] = std::move(annotations);
   metadata["annotations"][std::string(names::kTemplateHashAnnotation)] = hash(spec["template"]);
   return finish(Kind::deployment, deployment);
+}
+
+/// An upgrade of this project is no reason to restart a service: while the template differs by our own image alone, the
+/// one that runs stays. The new one comes with the next change.
+std::string image_to_keep(const Plan& plan, const DesiredObject& wanted) {
+  const auto& live = plan.observed.deployment;
+  if (!live || live->agent_image.empty() || live->template_hash == template_hash(wanted)) return plan.own_image;
+  Plan as_it_runs = plan;
+  as_it_runs.own_image = live->agent_image;
+  return template_hash(render(as_it_runs)) == live->template_hash ? live->agent_image : plan.own_image;
+}
+
+}  // namespace
+
+std::optional<DesiredObject> render_deployment(const Plan& plan) {
+  if (!is_wanted(plan)) return std::nullopt;
+  auto wanted = render(plan);
+  const auto image = image_to_keep(plan, wanted);
+  if (image == plan.own_image) return wanted;
+  Plan kept = plan;
+  kept.own_image = image;
+  return render(kept);
 }
 
 std::string template_hash(const DesiredObject& deployment) {

@@ -111,7 +111,7 @@ json fetch_container(const Plan& plan, const ServedModel& model, std::string_vie
     mounts.push_back(volume_mount("model-cache", kModelsPath, false));
   }
   json container = {{"name", name},
-                    {"image", plan.settings.image},
+                    {"image", plan.own_image},
                     {"imagePullPolicy", plan.settings.image_pull_policy},
                     {"command", {"/usr/bin/model-fetch"}},
                     {"args", arguments(plan, model)},

@@ -20,6 +20,9 @@ namespace {
 /// A failed fetch is tried again after this time: what was wrong at the source may have been mended.
 constexpr std::chrono::minutes kRetryAfter{10};
 
+/// A complete Job that left no result is made again after this time, so that what takes Pods away at once costs little.
+constexpr std::chrono::seconds kMuteFor{30};
+
 /// The fields of a Model's status that are ours, beside conditions and lastUpdated.
 const std::vector<std::string_view> kFields = {
     "phase", "size", "path", "cacheKey", "sha256", "acceleratorReady", "observedGeneration"};
@@ -103,6 +106,12 @@ bool claim_is_gone(const ObservedModel& observed, const JobView& job) {
   return std::ranges::none_of(observed.claims, [&](const auto& at) { return at.second.meta.uid == job.claim_uid; });
 }
 
+/// It is complete and nobody knows what it said: its Pod is gone, or its message is another's.
+bool is_mute(const ObservedModel& observed, const JobView& job) {
+  const auto* pod = pod_of(observed, job);
+  return job.complete && job.fetched.empty() && (pod == nullptr || !parse_fetch_result(last_word(*pod)));
+}
+
 /// Kept: what services want, and what they serve until the wanted one is there. A complete Job without a result, or a
 /// failed one whose time has come, goes too: it is made again.
 bool is_obsolete(const ObservedModel& observed, const JobView& job, const WantedJobs& wanted, base::WallTime now) {
@@ -111,8 +120,7 @@ bool is_obsolete(const ObservedModel& observed, const JobView& job, const Wanted
                                is_replaced(observed, job, wanted));
   }
   if (job.failed) return job.failed_at && now - *job.failed_at >= kRetryAfter;
-  const auto* pod = pod_of(observed, job);
-  return job.complete && job.fetched.empty() && (pod == nullptr || !parse_fetch_result(last_word(*pod)));
+  return is_mute(observed, job) && (!job.completed_at || now - *job.completed_at >= kMuteFor);
 }
 
 void keep_jobs(const Settings& settings, const ObservedModel& observed, base::WallTime now, Decision& decision) {
@@ -128,8 +136,10 @@ void keep_jobs(const Settings& settings, const ObservedModel& observed, base::Wa
     if (ended && job.fetched.empty() && pod != nullptr && parse_fetch_result(last_word(*pod)))
       decision.annotations.push_back(
           {Kind::job, job.meta.name, std::string(names::kFetchedAnnotation), last_word(*pod)});
+    if (is_mute(observed, job) && job.completed_at)
+      look_again(decision, std::chrono::ceil<std::chrono::milliseconds>(*job.completed_at + kMuteFor - now));
     if (job.failed && job.failed_at)
-      decision.requeue_after = std::chrono::ceil<std::chrono::milliseconds>(*job.failed_at + kRetryAfter - now);
+      look_again(decision, std::chrono::ceil<std::chrono::milliseconds>(*job.failed_at + kRetryAfter - now));
   }
 }
 

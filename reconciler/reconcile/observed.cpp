@@ -146,7 +146,7 @@ JobView decode_job(const JsonValue& object) {
   job.model = label(object, names::kModelLabel);
   job.fetched = annotation(object, names::kFetchedAnnotation);
   job.claim_uid = annotation(object, names::kClaimAnnotation);
-  job.complete = condition(object, "Complete", "True").has_value();
+  job.complete = condition(object, "Complete", "True", &job.completed_at).has_value();
   job.failed = condition(object, "Failed", "True", &job.failed_at);
   job.active = int_at(object, {"status", "active"});
   return job;
@@ -164,6 +164,10 @@ DeploymentView decode_deployment(const JsonValue& object) {
   deployment.failure = condition(object, "ReplicaFailure", "True");
   if (!deployment.failure) deployment.failure = condition(object, "Progressing", "False");
   deployment.template_hash = annotation(object, names::kTemplateHashAnnotation);
+  each(find_path(object, {"spec", "template", "spec", "initContainers"}), [&](const JsonValue& container) {
+    if (string_at(container, {"name"}) == names::kAgentContainer)
+      deployment.agent_image = string_at(container, {"image"});
+  });
   deployment.scaled = is_scaled(object);
   return deployment;
 }
@@ -196,6 +200,7 @@ AgentSample decode_agent_state(std::string pod, const JsonValue& body) {
   sample.pod = std::move(pod);
   sample.preset_hash = string_at(body, {"presetHash"});
   sample.ready = as_bool(find(body, "ready")).value_or(false);
+  sample.reload = string_at(body, {"reload"});
   sample.reload_error = string_at(body, {"reloadError"});
   each(find(body, "models"), [&](const JsonValue& item) {
     AgentModel model;

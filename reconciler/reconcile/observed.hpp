@@ -84,7 +84,7 @@ struct PodView {
   std::optional<ContainerState> unschedulable;
   /// Init containers first.
   std::vector<ContainerView> containers;
-  /// Annotation inference.llmkube.dev/preset-hash.
+  /// Annotation inference.llmkube.dev/preset-hash, as preset_nudge.hpp writes it.
   std::string preset_hash;
 };
 
@@ -94,6 +94,8 @@ struct JobView {
   /// Annotation inference.llmkube.dev/fetched: what model-fetch said last, as JSON text.
   std::string fetched;
   bool complete = false;
+  /// lastTransitionTime of condition Complete.
+  std::optional<base::WallTime> completed_at;
   /// Annotation inference.llmkube.dev/claim: UID of the claim that it fills.
   std::string claim_uid;
   /// Condition Failed with its reason; `failed_at` is its lastTransitionTime.
@@ -116,6 +118,8 @@ struct DeploymentView {
   std::optional<ContainerState> failure;
   /// Annotation inference.llmkube.dev/template-hash: which Pod template it was given.
   std::string template_hash;
+  /// Image of the container router-agent in its template; empty when there is none.
+  std::string agent_image;
   /// Someone else sets spec.replicas through the scale subresource: an autoscaler at work.
   bool scaled = false;
 };
@@ -165,6 +169,8 @@ struct AgentSample {
   std::string preset_hash;
   bool ready = false;
   std::string reload_error;
+  /// settled, waiting or reloading: anything but settled has seen a new file.
+  std::string reload;
   std::vector<AgentModel> models;
   bool operator==(const AgentSample&) const = default;
 };

@@ -137,6 +137,7 @@ Plan make_plan(const Settings& settings, const Observed& observed) {
   plan.gate = settings.gate && plan.router && spec.router.scheduling.policy == "Fair";
   plan.gpu = choose_gpu(spec, existing);
   plan.accelerator = choose_accelerator(plan.gpu, existing);
+  plan.own_image = settings.image;
   plan.image = choose_image(settings, spec, plan.accelerator);
   plan.cache = choose_cache(settings, service);
   if (needs_no_cache(observed, existing)) plan.cache = {.kind = CachePlan::Kind::none};

@@ -68,6 +68,8 @@ struct Plan {
   bool gate = false;
   Gpu gpu{};
   std::string accelerator{};
+  /// Our own image in the service's Pods: the settings', or the one that runs while nothing else changes.
+  std::string own_image{};
   /// Image of llama-server; empty when none is known for the accelerator.
   std::string image{};
   CachePlan cache{};

@@ -116,7 +116,6 @@ json server_container(const Plan& plan) {
                     {"ports", server_ports(plan)},
                     {"resources", server_resources(plan)},
                     {"terminationMessagePolicy", "FallbackToLogsOnError"}};
-  if (!plan.spec().command.empty()) container["command"] = plan.spec().command;
   json security = restricted_container();
   security.update(passed_on(plan.spec().security_context).is_null() ? json::object()
                                                                     : passed_on(plan.spec().security_context));
@@ -164,7 +163,7 @@ json agent_container(const Plan& plan) {
   }
   json container = {
       {"name", names::kAgentContainer},
-      {"image", plan.settings.image},
+      {"image", plan.own_image},
       {"imagePullPolicy", plan.settings.image_pull_policy},
       {"restartPolicy", "Always"},
       {"command", {"/usr/bin/router-agent"}},

@@ -6,6 +6,7 @@
 #include "reconciler/reconcile/model_progress.hpp"
 #include "reconciler/reconcile/names.hpp"
 #include "reconciler/reconcile/plan.hpp"
+#include "reconciler/reconcile/preset_nudge.hpp"
 #include "reconciler/reconcile/render.hpp"
 #include "reconciler/reconcile/status.hpp"
 
@@ -29,21 +30,25 @@ void delete_unwanted(const Plan& plan, Kind kind, const std::optional<ChildView>
   decision.deletions.push_back({kind, there->meta.name, there->meta.uid});
 }
 
-/// A Pod that is starting mounts what is there, and one whose agent has the preset needs no reminder.
+/// A Pod that is starting mounts what is there, and one whose agent has seen the preset needs no reminder.
 bool needs_nudge(const Plan& plan, const PodView& pod) {
   const auto sample = std::ranges::find(plan.observed.agents, pod.meta.name, &AgentSample::pod);
-  if (sample == plan.observed.agents.end()) return pod.ready;
-  return sample->preset_hash != plan.preset_hash;
+  if (sample == plan.observed.agents.end()) return pod.ready && !is_nudged(pod.preset_hash, plan.preset_hash);
+  const bool seen = sample->reload == "waiting" || sample->reload == "reloading" || !sample->reload_error.empty();
+  return sample->preset_hash != plan.preset_hash && !seen;
 }
 
-/// The kubelet syncs a mounted ConfigMap at once when an annotation of the Pod changes, else within a minute or two.
 /// Only for a preset that is applied: the nudge must not come before the content.
-void nudge_pods(const Plan& plan, Decision& decision) {
+void nudge_pods(const Plan& plan, base::WallTime now, Decision& decision) {
   if (!plan.router || !plan.observed.config_map || plan.observed.config_map->preset_hash != plan.preset_hash) return;
   for (const auto& pod : plan.observed.pods) {
-    if (!pod.meta.deleting && pod.preset_hash != plan.preset_hash && needs_nudge(plan, pod))
+    if (pod.meta.deleting || !needs_nudge(plan, pod)) continue;
+    auto nudge = next_nudge(pod.preset_hash, plan.preset_hash, now);
+    if (!nudge.value.empty()) {
       decision.annotations.push_back(
-          {Kind::pod, pod.meta.name, std::string(names::kPresetHashAnnotation), plan.preset_hash});
+          {Kind::pod, pod.meta.name, std::string(names::kPresetHashAnnotation), std::move(nudge.value)});
+    }
+    if (nudge.again.count() > 0) look_again(decision, nudge.again);
   }
 }
 
@@ -110,7 +115,7 @@ Decision reconcile(const Settings& settings, const Observed& observed, base::Wal
   want(plan, decision, observed.autoscaler, render_autoscaler(plan));
   delete_unwanted(plan, Kind::autoscaler, observed.autoscaler, decision);
   delete_unwanted(plan, Kind::config_map, observed.config_map, decision);
-  nudge_pods(plan, decision);
+  nudge_pods(plan, now, decision);
   const Diagnosis diagnosis = diagnose(plan, hash);
   ask_for_samples(plan, diagnosis.problems.empty(), decision);
   decide_status(plan, diagnosis, now, decision);

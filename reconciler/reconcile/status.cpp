@@ -16,6 +16,7 @@ using nlohmann::json;
 namespace {
 
 constexpr std::chrono::seconds kSampleInterval{10};
+constexpr std::chrono::seconds kUnsampledInterval{2};
 
 /// The fields of status that are ours to write, beside conditions and lastUpdated.
 const std::vector<std::string_view> kFields = {
@@ -292,6 +293,15 @@ void add_condition_events(const json& previous, const std::vector<Condition>& no
   }
 }
 
+/// A ready Pod whose agent is about to be asked for the first time: what was written still holds, or soon will.
+bool awaits_sample(const Plan& plan, const Decision& decision) {
+  return std::ranges::any_of(plan.observed.pods, [&](const auto& pod) {
+    const auto& names = decision.sample_agents;
+    return pod.ready && std::ranges::find(names, pod.meta.name) != names.end() &&
+           std::ranges::find(plan.observed.agents, pod.meta.name, &AgentSample::pod) == plan.observed.agents.end();
+  });
+}
+
 bool withdraws(const json& previous, const std::vector<std::string>& advertised) {
   const auto list = previous.find("advertisedModels");
   if (list == previous.end() || !list->is_array()) return false;
@@ -302,15 +312,23 @@ bool withdraws(const json& previous, const std::vector<std::string>& advertised)
 
 }  // namespace
 
+void look_again(Decision& decision, std::chrono::milliseconds after) {
+  decision.requeue_after = std::min(decision.requeue_after.value_or(after), after);
+}
+
 void decide_status(const Plan& plan, const Diagnosis& diagnosis, base::WallTime now, Decision& decision) {
   const json previous = parse_status(plan.observed.service.status);
   json status = render_status(plan, diagnosis, previous, now);
   const auto types = condition_types();
   if (says_already(previous, status, kFields, types)) return;
+  if (awaits_sample(plan, decision)) {
+    look_again(decision, kUnsampledInterval);
+    return;
+  }
   if (says_already(previous, with_samples_of(status, previous), kFields, types)) {
     const auto written = base::parse_rfc3339(text_of(previous, "lastUpdated"));
     if (written && now - *written < kSampleInterval && now >= *written) {
-      decision.requeue_after = std::chrono::ceil<std::chrono::milliseconds>(*written + kSampleInterval - now);
+      look_again(decision, std::chrono::ceil<std::chrono::milliseconds>(*written + kSampleInterval - now));
       return;
     }
   }

@@ -101,10 +101,14 @@ TEST_CASE("the last word of model-fetch is copied to the Job") {
   CHECK(decision.deletions.empty());
 }
 
-TEST_CASE("a complete Job that left nothing runs again") {
+TEST_CASE("a complete Job that left nothing runs again, not at full speed") {
   Scene scene = scene_of("a");
   scene.add_fetched("a");
   scene.observed.jobs.back().fetched.clear();
+  scene.observed.jobs.back().completed_at = scene.now;
+  CHECK(decide(scene).deletions.empty());
+  CHECK(decide(scene).requeue_after == std::chrono::seconds{30});
+  scene.now += std::chrono::seconds{30};
   CHECK(decide(scene).deletions.size() == 1);
 }
 

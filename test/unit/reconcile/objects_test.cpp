@@ -229,9 +229,41 @@ TEST_CASE("Pods are told of a new preset once the ConfigMap holds it") {
   scene.observed.pods.front().preset_hash = "before";
   REQUIRE(scene.decide().annotations.size() == 1);
   CHECK(scene.decide().annotations[0].key == "inference.llmkube.dev/preset-hash");
-  CHECK(scene.decide().annotations[0].value == scene.observed.config_map->preset_hash);
+  CHECK(scene.decide().annotations[0].value.starts_with(scene.observed.config_map->preset_hash + ".1."));
   scene.observed.config_map->preset_hash = "before";
   CHECK(scene.decide().annotations.empty());
+}
+
+TEST_CASE("a Pod that mounted the ConfigMap of a moment ago is told again, not for ever") {
+  Scene scene = serving();
+  scene.observed.agents.front().preset_hash = "before";
+  scene.observed.pods.front().preset_hash = "before";
+  int told = 0;
+  for (int second = 0; second < 600; ++second) {
+    const auto decision = scene.decide();
+    for (const auto& patch : decision.annotations) {
+      scene.observed.pods.front().preset_hash = patch.value;
+      ++told;
+    }
+    scene.now += std::chrono::seconds{1};
+  }
+  CHECK(told == 6);
+}
+
+TEST_CASE("an agent that has seen the new preset and waits for idle models needs no reminder") {
+  Scene scene = serving();
+  scene.observed.agents.front().preset_hash = "before";
+  scene.observed.agents.front().reload = "waiting";
+  CHECK(scene.decide().annotations.empty());
+}
+
+TEST_CASE("an upgrade of our own image restarts no Pod, and comes with the next change") {
+  Scene scene = serving();
+  const auto before = object_of(scene.decide(), Kind::deployment);
+  scene.settings.image = "registry.example/llmkube-router:2";
+  CHECK(object_of(scene.decide(), Kind::deployment) == before);
+  scene.settings.runtime_images["cuda"] = "registry.example/llama-server:newer";
+  CHECK(pod_of(scene)["initContainers"][0]["image"] == "registry.example/llmkube-router:2");
 }
 
 TEST_CASE("what is no longer wanted goes, what is another's stays") {

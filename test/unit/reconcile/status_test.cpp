@@ -409,6 +409,16 @@ TEST_CASE("a name is withdrawn from the status before the preset loses it") {
   CHECK_FALSE(serving().decide().status_first);
 }
 
+TEST_CASE("after a restart nothing is written before the agents are asked") {
+  Scene scene = serving();
+  scene.write_status();
+  const auto samples = std::exchange(scene.observed.agents, {});
+  CHECK_FALSE(scene.decide().status);
+  CHECK(scene.decide().requeue_after);
+  scene.observed.agents = samples;
+  CHECK_FALSE(scene.decide().status);
+}
+
 TEST_CASE("names are withdrawn before a template change ends the only Pod") {
   Scene scene = serving();
   scene.write_status();
