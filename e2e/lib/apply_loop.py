@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """apply_loop.py KUBECONFIG NAMESPACE SECONDS RATE — server-side applies of InferenceServices, RATE a second, for SECONDS.
 
-Each changes one annotation, so each passes admission and is stored. Ends early on SIGTERM. Prints how many were sent and failed, the slowest, and
-each failure; exits with 1 when one failed. Standard library only.
+Each changes the spec (an update that leaves it alone is not asked of the webhook), so each passes admission and is stored.
+Ends early on SIGTERM. Prints how many were sent and failed, the slowest, and each failure; exits with 1 when one failed.
+Standard library only.
 """
 import base64
 import http.client
@@ -37,8 +38,9 @@ def connection_settings():
 
 def body(name, count):
     return json.dumps({"apiVersion": "inference.llmkube.dev/v1alpha1", "kind": "InferenceService",
-                       "metadata": {"name": name, "annotations": {"count": str(count)}},
-                       "spec": {"runtime": "llamacpp-router", "models": [{"name": "absent"}], "suspend": True}})
+                       "metadata": {"name": name},
+                       "spec": {"runtime": "llamacpp-router", "models": [{"name": "absent"}], "suspend": True,
+                                "replicas": count % 10}})
 
 
 class Loop:

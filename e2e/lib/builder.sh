@@ -4,7 +4,10 @@
 build_ah() { # buildah as here: own storage, no user namespaces, chroot isolation
   TMPDIR=$CACHE/buildah/tmp buildah --root "$CACHE/buildah/storage" --runroot "$CACHE/buildah/run" --storage-driver overlay "$@"; }
 
-# mirror SUITE — the address that this machine's apt takes Debian from.
+# Where buildah keeps the compiler cache of the Dockerfile's build (--mount=type=cache); the tests on Debian 13 compile the same files.
+BUILDER_CCACHE=$CACHE/buildah/tmp/buildah-cache/var/cache/ccache
+
+# mirror — the address that this machine's apt takes Debian from.
 mirror() { apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Created-By: Packages' | grep -v security | head -n 1; }
 
 # debian_root SUITE [PACKAGE...] — a root of SUITE below the cache, made once; prints nothing, sets ROOT.
