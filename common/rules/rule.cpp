@@ -96,10 +96,11 @@ std::string_view text_in(const JsonValue& parent, std::string_view key) {
 
 void Report::at(const kube::FieldPath& path, const JsonValue* value,
                 std::initializer_list<std::string_view> words) const {
-  at(path, shown(value), words);
+  if (!is_full()) at(path, shown(value), words);
 }
 
 void Report::at(const kube::FieldPath& path, std::string value, std::initializer_list<std::string_view> words) const {
+  if (is_full()) return;
   out_.push_back({rule->severity, rule->id, path.str(), std::move(value), fill(rule->message, words),
                   fill(rule->fix, words), rule->reason});
 }

@@ -27,6 +27,9 @@ class Report {
   /// The same, with the value as text that is shown as it is.
   void at(const kube::FieldPath& path, std::string value, std::initializer_list<std::string_view> words = {}) const;
 
+  /// Whether nothing more is taken.
+  [[nodiscard]] bool is_full() const { return out_.size() >= kMaxFindings; }
+
   const Rule* rule = nullptr;
 
  private:

@@ -22,6 +22,7 @@ class Walk {
   explicit Walk(std::vector<Finding>& out) : out_(out) {}
 
   void value(const Schema& schema, const JsonValue& value, const FieldPath& path) {
+    if (out_.size() >= kMaxFindings) return;
     if (!has_type(schema.type, value)) {
       say("schema-type", path, value, {api::type_words(schema.type), words_for(value)});
       return;

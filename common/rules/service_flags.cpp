@@ -76,10 +76,13 @@ std::string instead_of(const LlamaFlag& flag) {
 }  // namespace
 
 void flag_unknown(const Service& service, const Report& report) {
+  // Looking for the nearest of 280 names is dear; who has that many unknown flags needs another kind of help.
+  constexpr int kMaxGuesses = 32;
+  int guesses = 0;
   for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag, const kube::FieldPath& path) {
     const JsonValue* value = word_at(list, flag.index);
     if (flag.problem != FlagProblem::unknown || value == nullptr) return;
-    const std::string near = api::nearest_llama_flag(flag.name);
+    const std::string near = guesses++ < kMaxGuesses ? api::nearest_llama_flag(flag.name) : std::string{};
     report.at(path.at(flag.index), value,
               {std::to_string(api::kLlamaBuild),
                near.empty() ? "llama-server --help lists them" : "did you mean " + near + "?"});

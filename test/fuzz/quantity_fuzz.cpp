@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto a = kube::Quantity::parse(text.substr(0, cut));
   if (!a) return 0;
   const auto again = kube::Quantity::parse(a->canonical());
-  require(again && *again == *a && again->canonical() == a->canonical());
+  require(again && *again == *a);
   require(!a->to_int() || a->is_whole());
   require(a->is_zero() == (*a == kube::Quantity{}));
   if (cut == std::string_view::npos) return 0;

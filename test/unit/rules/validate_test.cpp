@@ -86,6 +86,18 @@ TEST_CASE("65 models are too many, 64 are not") {
   CHECK(with(65) == Lines{"spec.models: Too many: [...]: must have at most 64 items, has 65; shorten it"});
 }
 
+TEST_CASE("an object of a hundred thousand mistakes costs a thousand findings") {
+  std::string args = "1";
+  for (int i = 0; i < 100000; ++i) args += ",1";
+  const auto lines =
+      lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"extraArgs":[)" + args + "]}"));
+  CHECK(lines.size() == rules::kMaxFindings);
+  std::string flags = R"("--x")";
+  for (int i = 0; i < 20000; ++i) flags += R"(,"--xxxxxxxxxxxxxxxxxxxx")";
+  CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"extraArgs":[)" + flags + "]}"))
+            .size() == rules::kMaxFindings);
+}
+
 TEST_CASE("what is no object of this API is said to be none") {
   for (const char* text : {"[]", "1", "null", "\"x\"", "{}", R"({"kind":"Pod"})", R"({"kind":1})"})
     CHECK(lines_of(text).size() == 1);
