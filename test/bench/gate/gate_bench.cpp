@@ -11,6 +11,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -29,6 +30,9 @@ struct Flags {
   int requests = 2000;
   int clients = 8;
   int seconds = 10;
+  /// Not empty: two clients on each of the two models, fighting for one place.
+  std::string rival;
+  int fight_seconds = 60;
 };
 
 /// A client that keeps its connection where the server lets it.
@@ -155,6 +159,38 @@ double throughput(const Flags& flags, int port, std::atomic<int>& failed) {
   return done / static_cast<double>(flags.seconds);
 }
 
+/// Two models, one place, two closed-loop clients on each.
+void fight(const Flags& flags, const char* name, int port) {
+  const auto end = Clock::now() + std::chrono::seconds{flags.fight_seconds};
+  std::array<std::atomic<int>, 2> done{};
+  std::atomic<int> failed = 0;
+  std::array<std::atomic<int>, 2> worst_ms{};
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] {
+      const std::size_t side = i % 2;
+      const auto request = chat(side == 0 ? flags.model : flags.rival, 8, false);
+      Client client(port);
+      double seconds = 0;
+      double first = 0;
+      while (Clock::now() < end) {
+        if (!client.exchange(request, seconds, first)) {
+          ++failed;
+          continue;
+        }
+        ++done[side];
+        int worst = worst_ms[side];
+        const int now = static_cast<int>(seconds * 1e3);
+        while (now > worst && !worst_ms[side].compare_exchange_weak(worst, now)) {
+        }
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  std::printf("| %s | %d | %d | %d | %.1f | %.1f |\n", name, done[0].load(), done[1].load(), failed.load(),
+              worst_ms[0] / 1e3, worst_ms[1] / 1e3);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -166,6 +202,8 @@ int main(int argc, char** argv) {
   app.add_option("--requests", flags.requests, "for latencies, each way")->capture_default_str();
   app.add_option("--clients", flags.clients, "for throughput")->capture_default_str();
   app.add_option("--seconds", flags.seconds, "for throughput, each round")->capture_default_str();
+  app.add_option("--rival", flags.rival, "a second model: the fight for one place, too");
+  app.add_option("--fight-seconds", flags.fight_seconds, "each way")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
   std::printf(
@@ -185,5 +223,12 @@ int main(int argc, char** argv) {
     std::printf("| round %d | %.1f | %.1f | %.3f | %d | %d |\n", round, direct, gate, gate / direct,
                 direct_failed.load(), gate_failed.load());
   }
+  if (flags.rival.empty()) return 0;
+  std::printf(
+      "\n| 2 + 2 clients on 2 models, %d s | answered %s | answered %s | failed | worst wait s | worst wait s |\n"
+      "| --- | --- | --- | --- | --- | --- |\n",
+      flags.fight_seconds, flags.model.c_str(), flags.rival.c_str());
+  fight(flags, "direct", flags.direct);
+  fight(flags, "gate", flags.gate);
   return 0;
 }
