@@ -1,5 +1,13 @@
 """docs/flags.md: what --help of each program says."""
+import re
+
 import sources
+
+
+def names(page):
+    """Section to the flags in it. The page is old when these differ; how CLI11 lays out a line depends on its version."""
+    return {part.split("\n", 1)[0]: set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", part.split("```text", 1)[-1]))
+            for part in page.split("\n## ")[1:]}
 
 
 def page():
