@@ -21,7 +21,7 @@ using std::chrono::milliseconds;
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
 constexpr std::uint64_t kPiece = 32 * kMiB;
-constexpr std::uint64_t kSmallestSplit = 2 * kMiB;
+constexpr std::uint64_t kSmallestSplit = kMiB / 2;
 constexpr std::uint64_t kStartBytes = 4096;
 constexpr std::uint64_t kUnknownEnd = UINT64_MAX;
 constexpr unsigned kMostRestarts = 5;
@@ -76,6 +76,7 @@ class Download {
   void ask_for_pieces();
   [[nodiscard]] std::optional<Span> next_span() const;
   [[nodiscard]] std::optional<Span> split_longest();
+  [[nodiscard]] std::uint64_t smallest_split() const;
   void start_piece(Span span);
   [[nodiscard]] Try<> end_piece(Piece& piece, const Transport::Finished& finished);
   [[nodiscard]] Try<> after_failure(const Failure& failure);
@@ -116,6 +117,7 @@ class Download {
   std::uint64_t received_ = 0;
   std::uint64_t received_at_failure_ = 0;
   std::uint64_t unsaved_ = 0;
+  base::SteadyTime started_;
   base::SteadyTime saved_at_;
   base::SteadyTime last_progress_;
   base::SteadyTime not_before_;
@@ -136,7 +138,7 @@ bool Piece::on_body(std::string_view bytes) {
 }
 
 Try<Downloaded> Download::run() {
-  last_progress_ = saved_at_ = not_before_ = now();
+  started_ = last_progress_ = saved_at_ = not_before_ = now();
   if (auto taken = take_up(); !taken) return std::unexpected(taken.error());
   for (unsigned mismatches = 0;;) {
     progress_.set_state(State::downloading);
@@ -245,12 +247,20 @@ std::optional<Span> Download::next_span() const {
 std::optional<Span> Download::split_longest() {
   const auto left = [](const auto& piece) { return piece->answered ? piece->end - piece->position : 0; };
   const auto longest = std::ranges::max_element(pieces_, {}, left);
-  if (longest == pieces_.end() || left(*longest) < 2 * kSmallestSplit) return std::nullopt;
+  if (longest == pieces_.end() || left(*longest) < 2 * smallest_split()) return std::nullopt;
   auto& piece = **longest;
   const auto middle = piece.position + (piece.end - piece.position) / 2;
   const Span second{middle, piece.end};
   piece.end = middle;
   return second;
+}
+
+/// What one stream brings in half a second: to split less costs a new connection and what is in flight for nothing.
+std::uint64_t Download::smallest_split() const {
+  const double seconds = std::max(0.1, std::chrono::duration<double>(now() - started_).count());
+  const double each =
+      static_cast<double>(received_) / seconds / static_cast<double>(std::max(pieces_.size(), std::size_t{1}));
+  return std::max(kSmallestSplit, static_cast<std::uint64_t>(each / 2));
 }
 
 void Download::start_piece(Span span) {

@@ -17,8 +17,12 @@ int main(int argc, char** argv) {
   app.add_option("--address", address, "where to listen")->capture_default_str();
   app.add_option("--port", port, "where to listen")->capture_default_str();
   app.add_option("--rate", rate, "bytes per second of each connection; 0: no limit")->capture_default_str();
+  fakes::HostCertificate certificate;
+  app.add_option("--certificate", certificate.certificate_file, "PEM of the chain; with it the host speaks TLS");
+  app.add_option("--key", certificate.key_file, "PEM of the key");
   CLI11_PARSE(app, argc, argv);
-  fakes::FileHost host({}, port, address);
+  const bool secure = !certificate.certificate_file.empty();
+  fakes::FileHost host(secure ? std::optional(certificate) : std::nullopt, port, address);
   host.serve_folder(folder);
   host.limit_rate(rate);
   (void)signals.wait();

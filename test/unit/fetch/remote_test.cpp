@@ -96,7 +96,7 @@ TEST_CASE("redirects are followed, later ranges go where they end, and the first
   const auto outcome = world.run();
   CAPTURE(outcome.message);
   REQUIRE(word(outcome) == "Fetched");
-  CHECK(read(world.published()) == content);
+  CHECK(holds(world.published(), content));
   CHECK(mirror.requests().size() >= 4);
   CHECK(world.host.requests().size() <= 2);
 }
@@ -109,7 +109,7 @@ TEST_CASE("a signed URL that expired behind a redirect is asked for again") {
   world.host.redirect("/model.gguf", mirror.url("/blob"));
   mirror.lie("/blob", {Lie{}, Lie{.status = 403}});
   CHECK(word(world.run()) == "Fetched");
-  CHECK(read(world.published()) == content);
+  CHECK(holds(world.published(), content));
   CHECK(world.host.requests().size() == 2);
 }
 
@@ -131,12 +131,12 @@ TEST_CASE("a Hugging Face token goes to its endpoint, and never along a redirect
     world.options.source = "hf://org/repo";
     world.options.files = {"q4/m.gguf"};
     REQUIRE(word(world.run()) == "Fetched");
-    CHECK(read(world.folder() + "/q4/m.gguf") == content);
+    CHECK(holds(world.folder() + "/q4/m.gguf", content));
   }
   SECTION("a page's URL") {
     world.options.source = "https://huggingface.co/org/repo/blob/main/q4/m.gguf";
     REQUIRE(word(world.run()) == "Fetched");
-    CHECK(read(world.published()) == content);
+    CHECK(holds(world.published(), content));
   }
   SECTION("bare org/repo") {
     world.options.source = "org/repo";
@@ -173,7 +173,7 @@ TEST_CASE("S3: path style, signed as the service computes it, with the service's
     const auto outcome = world.run();
     CAPTURE(outcome.message);
     CHECK(word(outcome) == "Fetched");
-    CHECK(read(world.published()) == content);
+    CHECK(holds(world.published(), content));
   }
   REQUIRE_FALSE(world.host.requests().empty());
   for (const auto& request : world.host.requests()) {
@@ -220,7 +220,7 @@ TEST_CASE("TLS: a private CA beside the system's, and no trust without it") {
   SECTION("trusted") {
     world.options.ca_file = authority.ca_file;
     CHECK(word(world.run()) == "Fetched");
-    CHECK(read(world.published()) == content);
+    CHECK(holds(world.published(), content));
   }
   SECTION("not trusted") {
     const auto outcome = world.run();

@@ -59,11 +59,11 @@ TEST_CASE("a broken file in the cache is passed over, and stays until the good o
     world.options.download.retry_for = 100ms;
     world.host.lie_by([](const auto&) { return std::optional(Lie{.status = 503}); });
     CHECK(word(world.run()) == "ServerError");
-    CHECK(read(world.published()) == broken);
+    CHECK(holds(world.published(), broken));
   }
   SECTION("the host is there: replaced") {
     CHECK(word(world.run()) == "Fetched");
-    CHECK(read(world.published()) == content);
+    CHECK(holds(world.published(), content));
   }
 }
 
@@ -75,10 +75,10 @@ TEST_CASE("another spec.sha256 is another file, and the old one stays when the n
   const auto after = gguf(kSize, 2);
   world.options.sha256 = base::sha256_hex(after);
   CHECK(word(world.run()) == "DigestMismatch");
-  CHECK(read(world.published()) == before);
+  CHECK(holds(world.published(), before));
   world.serve(after, "\"v2\"");
   CHECK(word(world.run()) == "Fetched");
-  CHECK(read(world.published()) == after);
+  CHECK(holds(world.published(), after));
 }
 
 TEST_CASE("a file that was changed under its record is hashed again") {
@@ -91,7 +91,7 @@ TEST_CASE("a file that was changed under its record is hashed again") {
   turned[kSize / 2] = static_cast<char>(turned[kSize / 2] ^ 1);
   world.volume.write(world.published().substr(world.volume.path().size() + 1), turned);
   CHECK(word(world.run()) == "Fetched");
-  CHECK(read(world.published()) == content);
+  CHECK(holds(world.published(), content));
 }
 
 TEST_CASE("OnChange: the old file stays until the new one is verified; IfNotPresent asks nobody") {
@@ -105,13 +105,13 @@ TEST_CASE("OnChange: the old file stays until the new one is verified; IfNotPres
   SECTION("changed") {
     world.serve(after, "\"v2\"");
     CHECK(word(world.run()) == "Fetched");
-    CHECK(read(world.published()) == after);
+    CHECK(holds(world.published(), after));
     CHECK(word(world.run()) == "AlreadyPresent");
   }
   SECTION("changed to what is no model") {
     world.serve("<html>", "\"v2\"");
     CHECK(word(world.run()) == "NotGguf");
-    CHECK(read(world.published()) == before);
+    CHECK(holds(world.published(), before));
   }
   SECTION("the host is away") {
     world.host.lie_by([](const auto&) { return std::optional(Lie{.status = 503}); });
@@ -121,7 +121,7 @@ TEST_CASE("OnChange: the old file stays until the new one is verified; IfNotPres
     world.options.on_change = false;
     world.serve(after, "\"v2\"");
     CHECK(word(world.run()) == "AlreadyPresent");
-    CHECK(read(world.published()) == before);
+    CHECK(holds(world.published(), before));
   }
 }
 
@@ -147,7 +147,7 @@ TEST_CASE("a set: every part of a split model and the projector, each in its pla
     CHECK(outcome.files[1].role == fetch::Role::shard);
     CHECK(outcome.files[2].path == world.folder() + "/mmproj.gguf");
     CHECK(outcome.files[2].role == fetch::Role::mmproj);
-    CHECK(read(outcome.files[1].path) == second);
+    CHECK(holds(outcome.files[1].path, second));
     CHECK(outcome.bytes_fetched >= first.size() + second.size() + projector.size());
     CHECK(word(world.run()) == "AlreadyPresent");
   }

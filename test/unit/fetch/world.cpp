@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -96,6 +97,14 @@ std::string read(const std::string& path) {
   std::stringstream out;
   out << file.rdbuf();
   return out.str();
+}
+
+bool holds(const std::string& path, const std::string& content) {
+  const auto found = read(path);
+  if (found == content) return true;
+  const auto at = std::ranges::mismatch(found, content).in1 - found.begin();
+  std::fprintf(stderr, "%s: %zu bytes, wanted %zu, differs at %td\n", path.c_str(), found.size(), content.size(), at);
+  return false;
 }
 
 World::World() {

@@ -30,6 +30,8 @@ class Folder {
 
 /// A file's bytes, or "(none)".
 [[nodiscard]] std::string read(const std::string& path);
+/// A file has exactly these bytes; where not, says the first place on standard error.
+[[nodiscard]] bool holds(const std::string& path, const std::string& content);
 
 /// A host, a volume, and options for `/model.gguf` with short waits.
 struct World {
