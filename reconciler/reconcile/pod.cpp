@@ -170,7 +170,7 @@ json agent_container(const Plan& plan) {
       {"args", std::move(args)},
       {"ports", std::move(ports)},
       {"startupProbe", http_probe("/healthz", names::kAgentPort, 1, 60)},
-      {"resources", {{"requests", {{"cpu", "10m"}, {"memory", "32Mi"}}}, {"limits", {{"memory", "128Mi"}}}}},
+      {"resources", {{"requests", {{"cpu", "10m"}, {"memory", "32Mi"}}}, {"limits", {{"memory", "256Mi"}}}}},
       {"securityContext", restricted_container()},
       {"volumeMounts", {mount("preset", kPresetPath, true)}}};
   return container;

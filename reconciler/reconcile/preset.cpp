@@ -1,9 +1,6 @@
 #include "reconciler/reconcile/preset.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <cstdio>
 
 #include "common/api/llama_flags.hpp"
 #include "common/api/preset.hpp"
@@ -12,9 +9,6 @@
 
 namespace reconciler {
 namespace {
-
-/// Flags that name a list: said twice in one place, both count. A preset takes a key once, so they become one line.
-constexpr std::array kLists = {"override-tensor", "override-kv", "lora", "lora-scaled", "control-vector"};
 
 void set(PresetSettings& settings, std::string key, std::string value) {
   if (value.empty()) return;
@@ -34,7 +28,7 @@ PresetSettings argument_settings(const std::vector<std::string>& args) {
       continue;
     const std::string key = flag.key();
     const auto there = std::ranges::find(settings, key, &PresetSettings::value_type::first);
-    const bool joins = there != settings.end() && std::ranges::find(kLists, key) != kLists.end();
+    const bool joins = there != settings.end() && api::joins_values(*flag.flag);
     set(settings, key, joins ? there->second + "," + flag.value : std::move(flag.value));
   }
   return settings;

@@ -33,7 +33,7 @@ struct Settings {
   /// The runtimes that are ours. Without `llamacpp` another operator owns Models, and their status is read-only to us.
   std::vector<std::string> runtimes = {"llamacpp-router", "llamacpp"};
   /// Requests pass through the agent's gate where the service's scheduling policy is Fair.
-  bool gate = false;
+  bool gate = true;
 
   /// Models are ours too: no other operator serves single models.
   [[nodiscard]] bool alone() const;

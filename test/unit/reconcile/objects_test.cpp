@@ -147,11 +147,11 @@ TEST_CASE("a service of one model is a llama-server in LLMKube's order of argume
   check_objects("single", scene);
 }
 
-TEST_CASE("a service with the gate: clients come in by the agent") {
+TEST_CASE("without the gate clients come in by llama-server") {
   Scene scene(kExample);
-  scene.settings.gate = true;
+  scene.settings.gate = false;
   scene.add_fetched("phi4-mini");
-  check_objects("gate", scene);
+  check_objects("no-gate", scene);
 }
 
 TEST_CASE("one claim per service belongs to the service") {
