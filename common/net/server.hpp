@@ -30,9 +30,10 @@ struct ServerOptions {
   /// A body on the wire; more is answered 413. The API server's objects end at 1.5 MiB, a review may hold two.
   std::size_t max_body_bytes = std::size_t{4} << 20U;
   /// All bodies over 32 KiB that are in memory at one time; further ones wait for their turn.
-  std::size_t large_body_budget = std::size_t{16} << 20U;
-  /// When it is reached, the waiting connection that is nearest to its deadline is closed for each new one.
-  std::size_t max_connections = 1024;
+  std::size_t large_body_budget = std::size_t{8} << 20U;
+  /// When it is reached, the waiting connection that is nearest to its deadline is closed for each new one. A half TLS
+  /// handshake is the dearest kind, with about 48 KiB (measured, OpenSSL 3.0).
+  std::size_t max_connections = 768;
   /// Keep-alive without a request. The API server keeps its end for 90 s, so ours must be longer.
   std::chrono::milliseconds idle_timeout{120'000};
   std::chrono::milliseconds handshake_timeout{5'000};

@@ -18,6 +18,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -116,6 +117,27 @@ std::uint32_t advance(Run& run, Connection& connection) {
   }
 }
 
+/// User and system time of a process so far, in seconds; proc(5), fields 14 and 15.
+double cpu_seconds(const char* pid) {
+  std::ifstream in("/proc/" + std::string(pid) + "/stat");
+  std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  const auto name_end = text.rfind(')');
+  if (name_end == std::string::npos) return 0;
+  std::istringstream rest(text.substr(name_end + 2));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) rest >> skipped;
+  double user = 0;
+  double system = 0;
+  rest >> user >> system;
+  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+double cpu_seconds(char** first, char** last) {
+  double sum = 0;
+  for (char** pid = first; pid != last; ++pid) sum += cpu_seconds(*pid);
+  return sum;
+}
+
 double percentile(const std::vector<double>& sorted, double part) {
   return sorted.empty() ? 0 : sorted[static_cast<std::size_t>(part * static_cast<double>(sorted.size() - 1))];
 }
@@ -151,7 +173,7 @@ void drive(Run& run, std::vector<std::unique_ptr<Connection>>& connections) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 6) return std::fprintf(stderr, "usage: load PORT PATH BODY_FILE CONNECTIONS REQUESTS\n"), 2;
+  if (argc < 6) return std::fprintf(stderr, "usage: load PORT PATH BODY_FILE CONNECTIONS REQUESTS PID...\n"), 2;
   ::signal(SIGPIPE, SIG_IGN);
   std::ifstream in(argv[3], std::ios::binary);
   const std::string body((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
@@ -168,11 +190,14 @@ int main(int argc, char** argv) {
     if (!connection) return std::fprintf(stderr, "cannot connect\n"), 1;
     connections.push_back(std::move(connection));
   }
+  const double cpu_before = cpu_seconds(argv + 6, argv + argc);
   const auto begun = Clock::now();
   drive(run, connections);
   const std::chrono::duration<double> took = Clock::now() - begun;
+  const double cpu = cpu_seconds(argv + 6, argv + argc) - cpu_before;
   std::sort(run.latencies.begin(), run.latencies.end());
-  std::printf("{\"requests\":%zu,\"failed\":%zu,\"seconds\":%.3f,\"p50_ms\":%.3f,\"p99_ms\":%.3f}\n", run.done,
-              run.failed, took.count(), percentile(run.latencies, 0.5), percentile(run.latencies, 0.99));
+  std::printf(
+      "{\"requests\":%zu,\"failed\":%zu,\"seconds\":%.3f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"cpu_seconds\":%.2f}\n",
+      run.done, run.failed, took.count(), percentile(run.latencies, 0.5), percentile(run.latencies, 0.99), cpu);
   return run.failed == 0 && run.done >= run.wanted ? 0 : 1;
 }
