@@ -43,7 +43,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (flag.flag != nullptr && flag.flag->arity == 2 && flag.problem == api::FlagProblem::none) ++next;
     if (flag.problem == api::FlagProblem::value_missing) next = std::max(next, flag.index + 1);
     static_cast<void>(flag.key());
-    if (flag.index == 0 && flag.name.size() < 8) static_cast<void>(api::nearest_llama_flag(flag.name));
     if (!api::preset_value_problem(flag.value)) require(read_back(flag.value) == flag.value);
   }
   require(next == words.size());

@@ -13,8 +13,8 @@
 namespace webhook {
 namespace {
 
-/// A file that grows beyond this by its aliases ("billion laughs") is not read on.
-constexpr std::size_t kMaxNodes = 4'000'000;
+/// A file whose aliases copy more values than this ("billion laughs") is not read on.
+constexpr std::size_t kMaxCopied = 200'000;
 
 struct TooLarge {};
 
@@ -49,9 +49,11 @@ class Builder final : public YAML::EventHandler {
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    Node copy = anchors_[anchor];
+    const Anchored& anchored = anchors_[anchor];
+    copied_ += anchored.size;
+    if (copied_ > kMaxCopied) throw TooLarge{};
+    Node copy = anchored.node;
     copy.mark = mark_of(mark);
-    count(size_of(copy));
     add(std::move(copy), 0);
   }
 
@@ -82,6 +84,11 @@ class Builder final : public YAML::EventHandler {
   void OnMapEnd() override { close(); }
 
  private:
+  struct Anchored {
+    Node node;
+    std::size_t size = 0;
+  };
+
   /// A list or map that is being read.
   struct Open {
     Node node;
@@ -93,11 +100,6 @@ class Builder final : public YAML::EventHandler {
     std::vector<Node> merges;
     std::unordered_set<std::string> keys;
   };
-
-  void count(std::size_t nodes) {
-    nodes_ += nodes;
-    if (nodes_ > kMaxNodes) throw TooLarge{};
-  }
 
   void open(Node::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
     Open opened;
@@ -124,8 +126,7 @@ class Builder final : public YAML::EventHandler {
   }
 
   void add(Node node, YAML::anchor_t anchor, bool is_merge = false) {
-    count(1);
-    if (anchor != 0) anchors_[anchor] = node;
+    if (anchor != 0) anchors_[anchor] = {node, size_of(node)};
     if (open_.empty()) {
       out_.roots.push_back(std::move(node));
     } else if (open_.back().node.kind == Node::Kind::list) {
@@ -160,8 +161,8 @@ class Builder final : public YAML::EventHandler {
 
   Documents& out_;
   std::vector<Open> open_;
-  std::map<YAML::anchor_t, Node> anchors_;
-  std::size_t nodes_ = 0;
+  std::map<YAML::anchor_t, Anchored> anchors_;
+  std::size_t copied_ = 0;
 };
 
 }  // namespace
