@@ -161,7 +161,10 @@ void Agent::list() {
     return;
   }
   if (!following_) statistics_.heard(*listing);
-  if (!listed_ok_) read_build();
+  if (!listed_ok_) {
+    read_build();
+    end_drain();
+  }
   listed_ok_ = true;
   {
     const std::lock_guard lock(mutex_);
@@ -192,6 +195,13 @@ void Agent::read_build() {
   const auto build = server_.build();
   const std::lock_guard lock(mutex_);
   build_ = build.value_or("");
+}
+
+/// A llama-server that is there anew: whatever was drained was the one before it.
+void Agent::end_drain() {
+  if (drains_ > 0 || !draining_.exchange(false)) return;
+  if (gate_ != nullptr) gate_->reopen();
+  base::log::info("drain-ends", {{"reason", "llama-server was restarted"}});
 }
 
 void Agent::carry_out(const Action& action) {
@@ -350,6 +360,13 @@ std::string Agent::metrics() const {
 }
 
 bool Agent::drain() {
+  ++drains_;
+  const bool drained = wait_until_quiet();
+  --drains_;
+  return drained;
+}
+
+bool Agent::wait_until_quiet() {
   if (!draining_.exchange(true)) base::log::info("drain-begins");
   if (gate_ != nullptr) gate_->close(kQuiet);
   const auto start = clock_.steady();

@@ -48,7 +48,8 @@ class Agent {
   /// The agent's metrics and those of every resident model. Loads, wakes and evicts nothing.
   [[nodiscard]] std::string metrics() const;
   /// Blocks until no request is in flight in any model; false when the drain timeout came first. Not ready from then
-  /// on.
+  /// on, until llama-server has gone and come back: a container that is restarted alone has its preStop hook called,
+  /// too.
   [[nodiscard]] bool drain();
 
  private:
@@ -62,6 +63,8 @@ class Agent {
   void reload();
   void log_notes();
   void read_build();
+  void end_drain();
+  [[nodiscard]] bool wait_until_quiet();
   [[nodiscard]] bool is_quiet();
 
   const Options options_;
@@ -80,6 +83,8 @@ class Agent {
 
   std::atomic<bool> following_ = false;
   std::atomic<bool> draining_ = false;
+  /// Calls of `drain` that have not returned.
+  std::atomic<int> drains_ = 0;
 
   // Only the deciding thread touches these.
   std::optional<base::FileStamp> preset_stamp_;

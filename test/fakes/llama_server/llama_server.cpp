@@ -54,11 +54,14 @@ std::string error_json(int code, const std::string& message) {
 
 class LlamaServer::Impl {
  public:
-  Impl(std::vector<LlamaModel> models, std::size_t places) : places_(places) {
+  Impl(std::vector<LlamaModel> models, std::size_t places, std::uint16_t wanted) : places_(places) {
     adopt(std::move(models));
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
+    const int on = 1;
+    ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     address.sin_family = AF_INET;
+    address.sin_port = htons(wanted);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
     if (::bind(listener_, reinterpret_cast<const sockaddr*>(&address), size) != 0 || ::listen(listener_, 512) != 0)
@@ -487,8 +490,8 @@ class LlamaServer::Impl {
   std::uint64_t uses_ = 0;
 };
 
-LlamaServer::LlamaServer(std::vector<LlamaModel> models, std::size_t places)
-    : impl_(std::make_unique<Impl>(std::move(models), places)) {}
+LlamaServer::LlamaServer(std::vector<LlamaModel> models, std::size_t places, std::uint16_t port)
+    : impl_(std::make_unique<Impl>(std::move(models), places, port)) {}
 LlamaServer::~LlamaServer() = default;
 
 std::uint16_t LlamaServer::port() const { return impl_->port; }

@@ -28,7 +28,8 @@ struct LlamaModel {
 ///   large           32 MiB of answer, as fast as it is read
 class LlamaServer {
  public:
-  explicit LlamaServer(std::vector<LlamaModel> models, std::size_t places = 1);
+  /// `port` 0: a free one.
+  explicit LlamaServer(std::vector<LlamaModel> models, std::size_t places = 1, std::uint16_t port = 0);
   ~LlamaServer();
   LlamaServer(const LlamaServer&) = delete;
   LlamaServer& operator=(const LlamaServer&) = delete;

@@ -237,6 +237,20 @@ TEST_CASE("drain waits for the last request, and the Pod is unready meanwhile") 
   CHECK(pod.server.abandoned() == 0);
 }
 
+TEST_CASE("a llama-server whose container alone is restarted ends the drain: the Pod becomes ready again") {
+  Pod pod({{"a"}}, R"({"preload":["a"]})", 1, true);
+  REQUIRE(eventually([&] { return pod.ready(); }));
+  REQUIRE(pod.agent->drain());
+  CHECK(pod.why() == "draining");
+  const auto port = pod.server.port();
+  pod.server.stop();
+  REQUIRE(eventually([&] { return !pod.agent->state().has_value(); }));
+  const fakes::LlamaServer restarted({{"a"}}, 1, port);
+  CHECK(eventually([&] { return pod.ready(); }));
+  CHECK(restarted.state("a") == "loaded");
+  CHECK_FALSE(pod.scheduler.is_closing());
+}
+
 TEST_CASE("with two places and two in the preload both are loaded, in order") {
   Pod pod({{"a"}, {"b"}, {"c"}}, R"({"preload":["c","a"]})", 2, GENERATE(false, true));
   REQUIRE(eventually([&] { return pod.model_state("a") == "loaded" && pod.model_state("c") == "loaded"; }));

@@ -329,6 +329,16 @@ TEST_CASE("a stopping Pod refuses what waits, serves open models a little longer
   bench.scheduler.leave(running);
 }
 
+TEST_CASE("what was closed can be opened again") {
+  Bench bench;
+  bench.resident({"a"});
+  bench.scheduler.close(milliseconds{0});
+  bench.wait("a");
+  CHECK(bench.refused.size() == 1);
+  bench.scheduler.reopen();
+  bench.go("a");
+}
+
 TEST_CASE("under Direct everything goes in") {
   Bench bench;
   bench.resident({"a"});

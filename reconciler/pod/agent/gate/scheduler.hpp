@@ -102,6 +102,9 @@ class Scheduler {
   /// clients do not know yet).
   void close(std::chrono::milliseconds grace);
 
+  /// The Pod was not stopped after all: llama-server's container alone was restarted.
+  void reopen() { closed_from_.reset(); }
+
   /// What is decided by now.
   [[nodiscard]] std::vector<Decision> decide();
   /// When `decide` has something to say again without a new event; nothing when never.

@@ -82,6 +82,12 @@ void SharedScheduler::close(std::chrono::milliseconds grace) {
   changed();
 }
 
+void SharedScheduler::reopen() {
+  const std::lock_guard lock(mutex_);
+  scheduler_.reopen();
+  closing_ = false;
+}
+
 std::size_t SharedScheduler::in_flight(const std::string& model) const {
   const std::lock_guard lock(mutex_);
   return scheduler_.in_flight(model);

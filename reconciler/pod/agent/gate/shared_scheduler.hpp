@@ -41,6 +41,7 @@ class SharedScheduler {
   void end_load(Scheduler::Ticket ticket);
   void hold(const std::set<std::string, std::less<>>& models, bool frozen);
   void close(std::chrono::milliseconds grace);
+  void reopen();
   [[nodiscard]] std::size_t in_flight(const std::string& model) const;
   /// Requests that wait, are in llama-server, or whose answer is not delivered yet.
   [[nodiscard]] std::size_t unfinished() const;
