@@ -18,6 +18,11 @@ constexpr std::size_t kMaxCopied = 200'000;
 
 struct TooLarge {};
 
+/// yaml-cpp 0.7 gives empty documents for ever on some broken texts (`\t,"a":{"b`): it stands at one place.
+struct Stuck {
+  Mark mark;
+};
+
 Mark mark_of(const YAML::Mark& mark) {
   // yaml-cpp gives -1 where it knows no place.
   if (mark.line < 0 || mark.column < 0) return {};
@@ -36,7 +41,10 @@ class Builder final : public YAML::EventHandler {
  public:
   explicit Builder(Documents& out) : out_(out) {}
 
-  void OnDocumentStart(const YAML::Mark& /*mark*/) override {
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    const Mark start = mark_of(mark);
+    if (start == document_start_) throw Stuck{start};
+    document_start_ = start;
     open_.clear();
     anchors_.clear();
   }
@@ -163,6 +171,7 @@ class Builder final : public YAML::EventHandler {
   std::vector<Open> open_;
   std::map<YAML::anchor_t, Anchored> anchors_;
   std::size_t copied_ = 0;
+  Mark document_start_{0, 0};
 };
 
 }  // namespace
@@ -181,6 +190,8 @@ Documents read_yaml(const std::string& text) {
     }
   } catch (const YAML::Exception& error) {
     unreadable(mark_of(error.mark), "not YAML: " + error.msg);
+  } catch (const Stuck& stuck) {
+    unreadable(stuck.mark, "not YAML: no value can be read here");
   } catch (const TooLarge&) {
     unreadable({}, "not read: its aliases make it too large");
   } catch (const std::exception& error) {

@@ -143,6 +143,12 @@ TEST_CASE("what cannot be read is status 2") {
   CHECK(check("", options).status == 2);
 }
 
+TEST_CASE("a text at which yaml-cpp stands still is left") {
+  const auto answer = check("\t\t,\"spec\":{\"sounrxf");
+  CHECK(answer.status == 2);
+  CHECK_THAT(answer.err, ContainsSubstring("not YAML"));
+}
+
 TEST_CASE("aliases that explode are not followed") {
   std::string text = "a0: &a0 [x]\n";
   for (int i = 1; i < 12; ++i) {
