@@ -69,11 +69,12 @@ struct Node::Watched {
 
 Node::Node(net::ApiConfig config, Options options) : options_(options) {
   api_ = std::move(*net::ApiClient::make(std::move(config)));
-  static const std::array<Watched, 4> kWatched{{
+  static const std::array<Watched, 5> kWatched{{
       {"/apis/batch/v1", "jobs", kOfModel, &Node::run_job},
       {"/apis/apps/v1", "deployments", kOfService, &Node::run_deployment},
       {"/api/v1", "persistentvolumeclaims", "", &Node::bind_claim},
       {"/api/v1", "configmaps", kOfService, &Node::read_preset},
+      {"/api/v1", "pods", kOfService, &Node::learn_address},
   }};
   for (const auto& watched : kWatched) threads_.emplace_back([this, &watched] { follow(watched); });
 }
@@ -234,6 +235,16 @@ void Node::run_deployment(const JsonValue& deployment) {
                        {"readyReplicas", replicas},
                        {"availableReplicas", replicas}};
   set_status(base_path(deployment, "/apis/apps/v1", "deployments") + "/" + name, status.dump());
+}
+
+void Node::learn_address(const JsonValue& pod) {
+  const auto address = string_at(pod, {"status", "podIP"});
+  if (address.empty()) return;
+  const auto service =
+      string_at(pod, {"metadata", "namespace"}) + "/" + string_at(pod, {"metadata", "labels", kOfService});
+  const std::lock_guard lock(mutex_);
+  addresses_[service] = address;
+  services_[address] = service;
 }
 
 void Node::read_preset(const JsonValue& config_map) {

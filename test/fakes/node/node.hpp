@@ -43,6 +43,8 @@ class Node {
   void run_job(const base::JsonValue& job);
   void run_deployment(const base::JsonValue& deployment);
   void bind_claim(const base::JsonValue& claim);
+  /// Of a Pod that an earlier Node made.
+  void learn_address(const base::JsonValue& pod);
   void read_preset(const base::JsonValue& config_map);
   [[nodiscard]] std::string address_of(const std::string& service);
   void create(const std::string& collection, const std::string& body);

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <mutex>
 #include <thread>
 
 #include "common/base/file.hpp"
@@ -172,11 +173,15 @@ TEST_CASE("a Status is read, and what is none still says something") {
 }
 
 TEST_CASE("the token is read again when its file changes, and a line end in it does no harm") {
+  std::mutex mutex;
   std::vector<std::string> heads;
   RawServer server([&](int fd) {
     std::array<char, 4096> part{};
     const auto n = ::recv(fd, part.data(), part.size(), 0);
-    if (n > 0) heads.emplace_back(part.data(), static_cast<std::size_t>(n));
+    {
+      const std::lock_guard lock(mutex);
+      if (n > 0) heads.emplace_back(part.data(), static_cast<std::size_t>(n));
+    }
     RawServer::send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
   });
   const auto path = (std::filesystem::temp_directory_path() / "llmkube-router-token").string();
@@ -189,6 +194,7 @@ TEST_CASE("the token is read again when its file changes, and a line end in it d
   REQUIRE((*client)->get("/a"));
   REQUIRE(base::write_file(path, "second"));
   REQUIRE((*client)->get("/b"));
+  const std::lock_guard lock(mutex);
   REQUIRE(heads.size() == 2);
   CHECK_THAT(heads[0], ContainsSubstring("Authorization: Bearer first\r\n"));
   CHECK_THAT(heads[1], ContainsSubstring("Authorization: Bearer second\r\n"));
