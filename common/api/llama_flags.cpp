@@ -271,6 +271,8 @@ std::vector<ParsedFlag> parse_llama_flags(const std::vector<std::string>& args) 
         parsed.value = entry->negative ? "false" : "true";
       } else if (!joined) {
         i = take_values(args, i, parsed);
+      } else if (entry->flag->arity > 1) {
+        parsed.problem = FlagProblem::value_missing;
       }
     }
     out.push_back(std::move(parsed));

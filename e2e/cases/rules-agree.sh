@@ -17,10 +17,12 @@ kubectl delete "${configurations[@]}" >/dev/null
 sleep 2    # the API server has seen it
 crd=$(judge)
 restore
-within 30 "the webhooks are asked again" 'is no known runtime' sh -c "kubectl -n $NS create --dry-run=server -f - <<<'{\"apiVersion\":\"inference.llmkube.dev/v1alpha1\",\"kind\":\"InferenceService\",\"metadata\":{\"name\":\"x\"},\"spec\":{\"runtime\":\"x\",\"modelRef\":\"a\"}}'"
+unknown='{"apiVersion": "inference.llmkube.dev/v1alpha1", "kind": "InferenceService", "metadata": {"name": "x"}, "spec": {"runtime": "x", "modelRef": "a"}}'
+ask() { k create --dry-run=server -f - <<<"$unknown"; }
+within 30 "the webhooks are asked again" 'is no known runtime' ask
 both=$(judge)
 
-check "the CRDs refuse many of $(ls "$objects" | wc -l) objects" '^[0-9]{2,}$' sh -c "wc -l <<<'$(refused <<<"$crd")'"
+check "the CRDs refuse many of $(find "$objects" -type f | wc -l) objects" '^[0-9]{2,}$' grep -c . <(refused <<<"$crd")
 equal "every one of them is refused with the webhooks" "" "$(comm -23 <(refused <<<"$crd") <(refused <<<"$both"))"
 # a CRD's own words: "in body must be of type", "in body should match", "should be greater than or equal to"
 equal "and in the webhooks' words" "" "$(grep -E ' in body (must|should)|should be (greater|less) than' <<<"$both")"

@@ -35,6 +35,15 @@ TEST_CASE("policies name rows that exist") {
   CHECK(decided == api::llama_flag_policies());
 }
 
+TEST_CASE("a flag of two values cannot be joined with one") {
+  const auto flags =
+      api::parse_llama_flags({"--control-vector-layer-range=1", "--control-vector-layer-range", "1", "2"});
+  REQUIRE(flags.size() == 2);
+  CHECK(flags[0].problem == FlagProblem::value_missing);
+  CHECK(flags[1].problem == FlagProblem::none);
+  CHECK(flags[1].value == "1 2");
+}
+
 TEST_CASE("flags that take a comma list join, others do not") {
   CHECK(api::joins_values(*api::find_llama_flag("-ot")));
   CHECK(api::joins_values(*api::find_llama_flag("--lora")));
