@@ -11,6 +11,7 @@ iptables iptables
 pgrep procps
 nsenter util-linux
 python3 python3
+/usr/lib/python3/dist-packages/yaml python3-yaml
 debootstrap debootstrap
 buildah buildah
 containerd containerd
@@ -27,6 +28,7 @@ g++ g++
 pkg-config pkg-config
 ccache ccache
 python3 python3
+/usr/lib/python3/dist-packages/yaml python3-yaml
 /usr/include/httplib.h libcpp-httplib-dev
 /usr/include/openssl/ssl.h libssl-dev
 /usr/include/nlohmann/json.hpp nlohmann-json3-dev

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """The CRDs hold all of LLMKube's API, say something of each field, and are what their sources make.
 
 Exit 77 where Go, which fetches Kubernetes' OpenAPI document, is missing."""
