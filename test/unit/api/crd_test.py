@@ -1,11 +1,8 @@
 #!/usr/bin/python3
-"""The CRDs hold all of LLMKube's API, say something of each field, and are what their sources make.
-
-Exit 77 where Go, which fetches Kubernetes' OpenAPI document, is missing."""
+"""The CRDs hold all of LLMKube's API, say something of each field, and are what their sources make."""
 import pathlib
 import shutil
 import subprocess
-import sys
 import unittest
 
 import yaml
@@ -123,13 +120,11 @@ class Crds(unittest.TestCase):
         for plural in PAIRS.values():
             self.assertLess((GENERATED / (plural + ".yaml")).stat().st_size, 250_000)
 
+    @unittest.skipUnless(shutil.which("go"), "Go, which fetches Kubernetes' OpenAPI document, is not installed")
     def test_the_committed_files_are_what_the_sources_make(self):
         done = subprocess.run([CRD / "generate", "--check"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
 if __name__ == "__main__":
-    if shutil.which("go") is None:
-        print("skipped: Go is not installed")
-        sys.exit(77)
     unittest.main()
