@@ -76,6 +76,7 @@ class Download {
   void ask_for_pieces();
   [[nodiscard]] std::optional<Span> next_span() const;
   [[nodiscard]] std::optional<Span> split_longest();
+  [[nodiscard]] std::uint64_t piece_size() const;
   [[nodiscard]] std::uint64_t smallest_split() const;
   void start_piece(Span span);
   [[nodiscard]] Try<> end_piece(Piece& piece, const Transport::Finished& finished);
@@ -241,7 +242,7 @@ std::optional<Span> Download::next_span() const {
   if (!ranges_) return Span{0, *identity_.size};
   Spans taken = have_;
   for (const auto& piece : pieces_) taken.add({piece->position, piece->end});
-  return taken.first_gap(*identity_.size, kPiece);
+  return taken.first_gap(*identity_.size, piece_size());
 }
 
 std::optional<Span> Download::split_longest() {
@@ -253,6 +254,13 @@ std::optional<Span> Download::split_longest() {
   const Span second{middle, piece.end};
   piece.end = middle;
   return second;
+}
+
+/// Two pieces a stream at least: else a small file would come in one stream until the others have split it.
+std::uint64_t Download::piece_size() const {
+  const auto streams = streams_.wanted();
+  if (streams == 1 || !identity_.size) return kPiece;
+  return std::clamp(*identity_.size / (std::uint64_t{2} * streams), kMiB, kPiece);
 }
 
 /// What one stream brings in half a second: to split less costs a new connection and what is in flight for nothing.
@@ -329,7 +337,10 @@ Try<> Download::accept_range(Piece& piece, const ResponseHead& head, const Ident
     return give_up(Reason::source_changed, "changed on the host during the download", where());
   }
   piece.end = std::min(piece.end, *range->end);
-  return learn(identity);
+  const bool first = !learned_;
+  if (auto learnt = learn(identity); !learnt) return learnt;
+  if (first) piece.end = std::min(piece.end, piece.position + piece_size());
+  return {};
 }
 
 Try<> Download::accept_whole(Piece& piece, const ResponseHead& head, const Identity& seen) {

@@ -219,6 +219,7 @@ TEST_CASE("TLS: a private CA beside the system's, and no trust without it") {
   world.options.download.retry_for = 100ms;
   SECTION("trusted") {
     world.options.ca_file = authority.ca_file;
+    world.options.download.retry_for = 20s;
     CHECK(word(world.run()) == "Fetched");
     CHECK(holds(world.published(), content));
   }
