@@ -433,7 +433,7 @@ TEST_CASE("whatever is observed, Ready never stands beside nothing to pick, and 
   const auto chance = [&](unsigned percent) { return random() % 100 < percent; };
   const std::vector<std::string> models = {"phi4-mini", "qwen3-7b-coder", "gemma3-4b-summarizer"};
   int ready_seen = 0;
-  for (int i = 0; i < 400; ++i) {
+  for (int i = 0; i < 100; ++i) {
     Scene scene(kExample);
     for (const auto& model : models) {
       if (chance(90)) scene.add_fetched(model);
@@ -459,7 +459,7 @@ TEST_CASE("whatever is observed, Ready never stands beside nothing to pick, and 
     }
     for (const auto& name : advertised) CHECK(std::ranges::count(advertised, name) == 1);
   }
-  CHECK(ready_seen > 20);
+  CHECK(ready_seen > 5);
 }
 
 TEST_CASE("with several replicas a model is advertised when all ready Pods list it") {
