@@ -110,7 +110,7 @@ struct Rule {
   std::string_view judges;
   std::string_view message;
   std::string_view fix;
-  /// Examples in YAML: fields laid over a valid spec (examples.hpp); `metadata.name` as `$name`.
+  /// Examples in YAML: fields laid over a valid spec (test/unit/check/examples.hpp); `metadata.name` as `$name`.
   std::string_view good;
   std::string_view bad;
   /// One of them, by kind; null for what the schema walk reports.

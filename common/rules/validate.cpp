@@ -55,12 +55,12 @@ void check_spec(api::Kind kind, const JsonValue& object, bool whole, std::vector
   if (whole || !spec->IsObject()) check_schema(*api::schema_of(kind).property("spec"), *spec, path, out);
 }
 
-void judge_service(const JsonValue& object, bool semantic, std::vector<Finding>& out) {
+void judge_service(const JsonValue& object, std::vector<Finding>& out) {
   const Service service(object);
   const bool ours = service.router || service.runtime.empty() || service.runtime == "llamacpp";
   check_spec(api::Kind::inference_service, object, ours, out);
   check_service_schema(service, object, out);
-  if (!semantic || base::find(object, "spec") == nullptr) return;
+  if (base::find(object, "spec") == nullptr) return;
   Report report(out);
   for (const auto& row : table()) {
     if (row.judge_service == nullptr || !covers(row.scope, service)) continue;
@@ -69,9 +69,8 @@ void judge_service(const JsonValue& object, bool semantic, std::vector<Finding>&
   }
 }
 
-void judge_model(const JsonValue& object, bool semantic, std::vector<Finding>& out) {
+void judge_model(const JsonValue& object, std::vector<Finding>& out) {
   check_spec(api::Kind::model, object, true, out);
-  if (!semantic) return;
   const ModelObject model(object);
   Report report(out);
   for (const auto& row : table()) {
@@ -151,13 +150,13 @@ void not_of_this_api(const JsonValue& object, std::vector<Finding>& out) {
 
 }  // namespace
 
-std::vector<Finding> validate(const base::JsonValue& object, const Context& context) {
+std::vector<Finding> validate(const base::JsonValue& object) {
   std::vector<Finding> out;
   const auto kind = base::as_string(base::find(object, "kind"));
   if (kind == "InferenceService") {
-    judge_service(object, context.semantic, out);
+    judge_service(object, out);
   } else if (kind == "Model") {
-    judge_model(object, context.semantic, out);
+    judge_model(object, out);
   } else {
     not_of_this_api(object, out);
   }

@@ -45,16 +45,10 @@ struct Finding {
 /// More are not looked for: an object of a million mistakes must not cost a million answers.
 inline constexpr std::size_t kMaxFindings = 1000;
 
-/// What the rules may know besides the object.
-struct Context {
-  /// Off: only what the schema says (types, bounds, enums, patterns, required fields).
-  bool semantic = true;
-};
-
 /// Judges an InferenceService or a Model of any shape: all mistakes at once (to kMaxFindings), by path, each once.
 /// Types, bounds, enums and patterns of the CRD's schema first; where a type is wrong, nothing else is said of that
 /// value. Unknown fields are not judged (they never reach a webhook). Warnings are among the findings.
-[[nodiscard]] std::vector<Finding> validate(const base::JsonValue& object, const Context& context = {});
+[[nodiscard]] std::vector<Finding> validate(const base::JsonValue& object);
 
 /// Whether any finding is an error.
 [[nodiscard]] bool has_errors(const std::vector<Finding>& findings);
