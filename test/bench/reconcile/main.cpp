@@ -88,6 +88,7 @@ double writes(net::HttpClient& client) {
 double cpu(int pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string text((std::istreambuf_iterator<char>(file)), {});
+  if (text.empty()) return 0;  // it has ended
   std::istringstream fields(text.substr(text.rfind(')') + 2));
   std::string word;
   double ticks = 0;
