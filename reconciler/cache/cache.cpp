@@ -250,6 +250,8 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
       slot->insert_into_index(resource, found->second.view);
       if (source != Source::write) concerned.by(*slot, resource, found->second.view);
     } else {
+      // The watch can be faster than the answer to a write: what it already saw deleted must not come back for good.
+      if (source == Source::write && is_earlier(view.meta.resource_version, newest_deletion_[resource])) return;
       const auto added = table.emplace(name, Stored{std::move(view), ownership, std::move(phase)}).first;
       slot->insert_into_index(resource, added->second.view);
       note_service_change(concerned, static_cast<decltype(&added->second.view)>(nullptr), &added->second.view);
@@ -264,10 +266,12 @@ void ClusterCache::remove(Resource resource, const base::JsonValue& object) {
   const std::string namespace_ = base::string_at(object, {"metadata", "namespace"});
   const std::string name = base::string_at(object, {"metadata", "name"});
   const std::string uid = base::string_at(object, {"metadata", "uid"});
+  const std::string version = base::string_at(object, {"metadata", "resourceVersion"});  // of the deletion itself
   Concerned concerned(settings_, namespace_);
   bool removed = false;
   Namespace::of(resource, [&](auto table_of, auto) {
     const std::lock_guard lock(mutex_);
+    if (auto& newest = newest_deletion_[resource]; newest.empty() || is_earlier(newest, version)) newest = version;
     const auto slot = namespaces_.find(namespace_);
     if (slot == namespaces_.end()) return;
     Namespace& tables = *slot->second;

@@ -32,7 +32,8 @@ class ClusterCache {
 
   /// A list item or a watch event. States older than what is kept are ignored.
   void upsert(Resource resource, const base::JsonValue& object) { store(resource, object, Source::watch); }
-  /// The answer to our own write: as `upsert`, but it concerns nobody who does not know it already.
+  /// The answer to our own write: as `upsert`, but it concerns nobody who does not know it already, and what the watch
+  /// saw deleted since is not kept.
   void record_write(Resource resource, const base::JsonValue& object) { store(resource, object, Source::write); }
   /// A complete list: states count even when they look older (a server that was restored from a backup).
   void upsert_listed(Resource resource, const base::JsonValue& object) { store(resource, object, Source::list); }
@@ -72,8 +73,11 @@ class ClusterCache {
   const Settings settings_;
   const Notify notify_;
   const Vanished vanished_;
-  mutable std::mutex mutex_;  // guards namespaces_
+  mutable std::mutex mutex_;  // guards the two below
   std::map<std::string, std::unique_ptr<Namespace>, std::less<>> namespaces_;
+  /// resourceVersion of the last deletion seen. One for all names: an answer to a write that it wrongly holds back comes
+  /// through the watch anyway, so no record of each deleted name is needed.
+  std::map<Resource, std::string> newest_deletion_;
 };
 
 }  // namespace reconciler

@@ -162,6 +162,22 @@ TEST_CASE("our own write is kept, and tells nobody") {
   CHECK(f.cache.observe_service("edge", "one", nullptr)->deployment);
 }
 
+TEST_CASE("the answer to a write that comes after the object's deletion does not bring it back") {
+  Fixture f;
+  f.put(Resource::service, service("one", {"a"}));
+  Json child = object("one", {{"inference.llmkube.dev/service", "one"}});
+  f.put(Resource::deployment, child);
+  Json deleted = child;
+  deleted["metadata"]["resourceVersion"] = std::to_string(++next_version);
+  f.drop(Resource::deployment, deleted);
+  f.cache.record_write(Resource::deployment, *base::parse_json(child.dump(), "test"));
+  CHECK_FALSE(f.cache.observe_service("edge", "one", nullptr)->deployment);
+
+  const Json made_anew = object("one", {{"inference.llmkube.dev/service", "one"}});
+  f.cache.record_write(Resource::deployment, *base::parse_json(made_anew.dump(), "test"));
+  CHECK(f.cache.observe_service("edge", "one", nullptr)->deployment);
+}
+
 TEST_CASE("what a service needs is found by name and label, and missing claims are named") {
   Fixture f;
   f.put(Resource::service, service("a.b", {"m"}));
