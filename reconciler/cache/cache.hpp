@@ -75,8 +75,8 @@ class ClusterCache {
   const Vanished vanished_;
   mutable std::mutex mutex_;  // guards the two below
   std::map<std::string, std::unique_ptr<Namespace>, std::less<>> namespaces_;
-  /// resourceVersion of the last deletion seen. One for all names: an answer to a write that it wrongly holds back comes
-  /// through the watch anyway, so no record of each deleted name is needed.
+  /// resourceVersion of the last deletion seen. One for all names: an answer to a write that it wrongly holds back
+  /// comes through the watch anyway, so no record of each deleted name is needed.
   std::map<Resource, std::string> newest_deletion_;
 };
 
