@@ -72,7 +72,7 @@ model_state() { status "$1" ".status.models[]? | select(.name == \"$2\") | \"\\(
 # answers ISVC NAME [MODEL] — a chat for NAME is answered by MODEL's own weights (they say nothing but its name).
 answers() {
   local isvc=$1 name=$2 model=${3:-$2} out
-  out=$(chat "$NS" "$isvc" "$name" 2>&1 | tail -n 1)    # above it: what was tried again
+  out=$(chat "$NS" "$isvc" "$name" 2>&1)
   if [ "$(jq -r '.model' <<<"$out" 2>/dev/null)" = "$model" ] && jq -r '.choices[0].message.content' <<<"$out" | grep -q "$model" &&
     [ "$(jq -r '.usage.completion_tokens' <<<"$out")" -gt 0 ]; then _ok "$isvc answers for $name"; else _no "$isvc answers for $name" "$out"; return 1; fi
 }
