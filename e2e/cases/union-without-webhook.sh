@@ -5,10 +5,9 @@ isvc() { printf 'apiVersion: inference.llmkube.dev/v1alpha1\nkind: InferenceServ
 system() { kubectl -n "$SYSTEM" "$@"; }
 webhook() { system get deploy -o name | grep webhook; }
 replicas=$(system get "$(webhook)" -o jsonpath='{.spec.replicas}')
-configurations=(mutatingwebhookconfiguration/llmkube-router validatingwebhookconfiguration/llmkube-router)
-restore() { # by helm, so that every field has one owner; the reconciler then writes its CA into the configurations
+restore() {
   system scale "$(webhook)" --replicas="$replicas" >/dev/null; system rollout status "$(webhook)" --timeout=120s >/dev/null
-  install >/dev/null || _no "the chart installs again"
+  restore_configurations >/dev/null || _no "the chart installs again"
   within 120 "the webhook judges again" 'spec.models\[1\].name' sh -c "$(declare -f isvc); isvc a '{runtime: llamacpp-router, models: [{name: a}, {name: a}]}' | kubectl -n $NS create --dry-run=server -f -"
 }
 trap 'restore; exit $((FAILED != 0))' EXIT
@@ -28,7 +27,7 @@ denied "vllm with an empty modelRef" 'modelRef' <<<"$(isvc a '{runtime: vllm, mo
 denied "vllm with models beside modelRef" 'models' <<<"$(isvc a '{runtime: vllm, modelRef: a, models: [{name: a}]}')"
 
 # no configuration at all: the reconciler judges by the same rules
-kubectl delete "${configurations[@]}" >/dev/null
+kubectl delete "${CONFIGURATIONS[@]}" >/dev/null
 check "an object that only the webhook would refuse is stored" 'created' sh -c "$(declare -f isvc); isvc invalid '{runtime: llamacpp-router, models: [{name: a}], router: {preload: [nobody]}, extraArgs: [\"--port\", \"9\"]}' | kubectl -n $NS create -f -"
 within 30 "its condition says Invalid" '"Invalid"' status invalid '.status.conditions[]? | select(.type == "Ready") | .reason'
 check "with every mistake by path" 'spec.extraArgs\[0\].*spec.router.preload\[0\]|spec.router.preload\[0\].*spec.extraArgs\[0\]' status invalid '.status.conditions[] | select(.type == "Ready") | .message'

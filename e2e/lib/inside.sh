@@ -11,6 +11,11 @@ install() {
     --set modelCache.size=1Gi "$@"
 }
 
+# The webhooks' configurations, and how a case that deleted them gives them back: by helm, so that every field has one owner; the
+# reconciler then writes its CA into them.
+CONFIGURATIONS=(mutatingwebhookconfiguration/llmkube-router validatingwebhookconfiguration/llmkube-router)
+restore_configurations() { kubectl get "${CONFIGURATIONS[@]}" >/dev/null 2>&1 || install; }
+
 model_host() {
   kubectl apply -f "$E2E/manifests/model-host.yaml"
   kubectl -n model-host rollout status deploy/model-host --timeout=60s
