@@ -215,7 +215,7 @@ Answer Store::replace(const ObjectPath& path, Json body, const std::string& mana
   const auto* live = find(path);
   if (live == nullptr) return failure(404, "NotFound", path.plural + " \"" + path.name + "\" not found");
   const auto version = body.value("/metadata/resourceVersion"_json_pointer, "");
-  if (!version.empty() && version != live->object["metadata"]["resourceVersion"])
+  if (!version.empty() && Json(version) != live->object["metadata"]["resourceVersion"])
     return failure(409, "Conflict", "the object has been modified; please apply your changes to the latest version");
   const Stored before = *live;
   Stored after = before;
@@ -237,7 +237,7 @@ Answer Store::merge_patch(const ObjectPath& path, const Json& patch, const std::
   const auto* live = find(path);
   if (live == nullptr) return failure(404, "NotFound", path.plural + " \"" + path.name + "\" not found");
   const auto version = patch.value("/metadata/resourceVersion"_json_pointer, "");
-  if (!version.empty() && version != live->object["metadata"]["resourceVersion"])
+  if (!version.empty() && Json(version) != live->object["metadata"]["resourceVersion"])
     return failure(409, "Conflict", "the object has been modified; please apply your changes to the latest version");
   Json body = live->object;
   body.merge_patch(patch);
@@ -261,7 +261,7 @@ Answer Store::remove(const ObjectPath& path, const Json& options) {
   const auto* live = find(path);
   if (live == nullptr) return failure(404, "NotFound", path.plural + " \"" + path.name + "\" not found");
   const auto uid = options.is_object() ? options.value("/preconditions/uid"_json_pointer, "") : "";
-  if (!uid.empty() && uid != live->object["metadata"]["uid"])
+  if (!uid.empty() && Json(uid) != live->object["metadata"]["uid"])
     return failure(409, "Conflict", "Precondition failed: UID");
   Json object = with_managed_fields(*live);
   object["metadata"]["resourceVersion"] = std::to_string(++version_);
