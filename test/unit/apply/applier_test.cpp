@@ -206,5 +206,6 @@ TEST_CASE("the status goes to its subresource under its own manager, and events 
   CHECK(events[0]["reason"] == "ModelFailed");
   CHECK(events[0]["type"] == "Warning");
   CHECK(events[0]["involvedObject"]["name"] == "multi");
-  CHECK(f.cache.version_of(kKey) == f.server.get(kServices + "/multi").body["metadata"]["resourceVersion"]);
+  CHECK(f.cache.version_of(kKey) ==
+        f.server.get(kServices + "/multi").body["metadata"]["resourceVersion"].get<std::string>());
 }

@@ -121,7 +121,7 @@ TEST_CASE("old states and repeated ones change nothing") {
   f.put(Resource::service, second);
   CHECK(f.told().empty());
   CHECK(f.cache.observe_service("edge", "one", nullptr)->service.meta.resource_version ==
-        second["metadata"]["resourceVersion"]);
+        second["metadata"]["resourceVersion"].get<std::string>());
 }
 
 TEST_CASE("a list counts even when it looks older, and what it lacks is gone") {
@@ -134,7 +134,7 @@ TEST_CASE("a list counts even when it looks older, and what it lacks is gone") {
   f.cache.retain(Resource::service, "", {"edge/one"});
   CHECK(f.told() == Fixture::Words{"s:one", "s:two", "m:b"});
   CHECK(f.cache.observe_service("edge", "one", nullptr)->service.meta.resource_version ==
-        older["metadata"]["resourceVersion"]);
+        older["metadata"]["resourceVersion"].get<std::string>());
   CHECK_FALSE(f.cache.observe_service("edge", "two", nullptr));
   CHECK(f.vanished == std::vector<std::string>{"two"});
 }
