@@ -22,10 +22,10 @@ base::JsonDocument parsed(std::string_view text) {
 
 namespace {
 
-std::string quoted(std::string_view text) { return base::quote_json(text); }
+std::string in_quotes(std::string_view text) { return base::quote_json(text); }
 
 std::string metadata(std::string_view name, std::string_view uid, std::string_view rest = {}) {
-  return R"("metadata":{"namespace":"edge","name":)" + quoted(name) + R"(,"uid":)" + quoted(uid) +
+  return R"("metadata":{"namespace":"edge","name":)" + in_quotes(name) + R"(,"uid":)" + in_quotes(uid) +
          R"(,"generation":3)" + std::string(rest) + "}";
 }
 
@@ -52,7 +52,7 @@ void Scene::add_model(const std::string& name, std::string_view spec) {
 void Scene::add_claim(const std::string& name, std::string_view phase, std::string_view storage_class) {
   observed.claims[name] = decode_claim(parsed(
       "{" + metadata(name, "uid-of-" + name) + R"(,"spec":{"accessModes":["ReadWriteOnce"],"storageClassName":)" +
-      quoted(storage_class) + R"(},"status":{"phase":)" + quoted(phase) + "}}"));
+      in_quotes(storage_class) + R"(},"status":{"phase":)" + in_quotes(phase) + "}}"));
 }
 
 std::string Scene::claim_of(const std::string& model) const {
@@ -96,11 +96,11 @@ void Scene::fail_job(const std::string& model, std::string_view reason, std::str
   job.active = 0;
   job.failed = ContainerState{"PodFailurePolicy", "Container model-fetch failed with exit code 2", 0};
   job.failed_at = now;
-  job.fetched = R"({"reason":)" + quoted(reason) + R"(,"message":)" + quoted(message) + R"(,"files":[]})";
+  job.fetched = R"({"reason":)" + in_quotes(reason) + R"(,"message":)" + in_quotes(message) + R"(,"files":[]})";
 }
 
 void Scene::add_fetch_pod(const std::string& model, std::string_view status) {
-  const std::string owner = R"(,"labels":{"inference.llmkube.dev/model":)" + quoted(model) +
+  const std::string owner = R"(,"labels":{"inference.llmkube.dev/model":)" + in_quotes(model) +
                             R"(},"ownerReferences":[{"kind":"Job","uid":"uid-of-job-)" + model +
                             R"(","controller":true}])";
   observed.fetch_pods.push_back(decode_pod(parsed("{" + metadata(job_of(model) + "-x1", "uid-of-pod", owner) +
