@@ -1,4 +1,5 @@
-# The API server killed and started again: requests flow meanwhile, and the reconciler goes on with no Pod restart.
+# The API server killed and started again: requests flow meanwhile, and the reconciler goes on with no Pod restart. The last case by name:
+# Kubernetes' own controllers were once seen to need more than a minute to make a Pod after it.
 . "$(dirname "$0")/../lib/case.sh"
 
 { model phi4-mini; model qwen3-7b-coder; service steady phi4-mini qwen3-7b-coder; } | apply >/dev/null
