@@ -59,7 +59,7 @@ service() {
 # ready ISVC [SECONDS] — waits for condition Ready; ends the case when it does not come.
 ready() {
   local out
-  if out=$(k wait --for=condition=Ready "isvc/$1" --timeout="${2:-90}s" 2>&1); then _ok "$1 is Ready"
+  if out=$(k wait --for=condition=Ready "isvc/$1" --timeout="${2:-180}s" 2>&1); then _ok "$1 is Ready"
   else stop "$1 is Ready" "$out
 $(k get isvc "$1" -o yaml | sed -n '/^status:/,$p')
 $(k get mdl,pods,jobs 2>&1)"; fi

@@ -23,7 +23,7 @@ diagnose() { # NAMESPACE — what a person would look at first
 run_case() { # FILE
   local file=$1 name began=$EPOCHREALTIME rc=0; name=$(basename "$file" .sh)
   namespace "$name" >/dev/null 2>&1
-  NS=$name timeout --kill-after=10 "${CASE_SECONDS:-300}" bash "$file" >"$RESULTS/$name" 2>&1 </dev/null || rc=$?
+  NS=$name timeout --kill-after=10 "${CASE_SECONDS:-600}" bash "$file" >"$RESULTS/$name" 2>&1 </dev/null || rc=$?
   case $rc in
     0) passed=$((passed + 1)); say "passed  $name  ($(_seconds_since "$began") s, $(grep -c '^    ok ' "$RESULTS/$name") checks)" ;;
     77) skipped=$((skipped + 1)); unsound+=("skipped $name: $(sed -n 's/^SKIP: //p' "$RESULTS/$name")"); say "${unsound[-1]}" ;;
