@@ -26,6 +26,19 @@ bool same(const std::vector<ApplyProblem>& a, const std::vector<ApplyProblem>& b
   });
 }
 
+/// True when the second decision asks for something that the first did not: our own writes wake nobody, so without
+/// another pass it would wait for somebody else's.
+bool wants_more(const Decision& first, const Decision& second) {
+  const auto is_new = [&](const DesiredObject& object) {
+    return std::none_of(first.desired.begin(), first.desired.end(), [&](const DesiredObject& known) {
+      return known.kind == object.kind && known.name == object.name && known.body == object.body;
+    });
+  };
+  return std::any_of(second.desired.begin(), second.desired.end(), is_new) ||
+         (first.annotations.empty() && !second.annotations.empty()) ||
+         (first.deletions.empty() && !second.deletions.empty());
+}
+
 /// Samples at the faster pace are asked for.
 bool is_on_the_way(const Decision& decision) { return decision.sample_every <= std::chrono::seconds{2}; }
 
@@ -133,7 +146,7 @@ Outcome Controller::pass_service(const Key& key) {
     if (auto again = observe_service(key)) {
       observed = std::move(again);
       Decision second = reconcile(parts_.settings, *observed, parts_.clock.wall());
-      if (second.desired.size() != decision.desired.size()) outcome.look_again = milliseconds{0};
+      if (wants_more(decision, second)) outcome.look_again = milliseconds{0};
       decision = std::move(second);
     }
   }
