@@ -69,10 +69,9 @@ struct Node::Watched {
 
 Node::Node(net::ApiConfig config, Options options) : options_(options) {
   api_ = std::move(*net::ApiClient::make(std::move(config)));
-  static const std::array<Watched, 5> kWatched{{
+  static const std::array<Watched, 4> kWatched{{
       {"/apis/batch/v1", "jobs", kOfModel, &Node::run_job},
       {"/apis/apps/v1", "deployments", kOfService, &Node::run_deployment},
-      {"/api/v1", "persistentvolumeclaims", "", &Node::bind_claim},
       {"/api/v1", "configmaps", kOfService, &Node::read_preset},
       {"/api/v1", "pods", kOfService, &Node::learn_address},
   }};
@@ -129,10 +128,14 @@ void Node::set_status(const std::string& path, const std::string& status) {
   }
 }
 
-void Node::bind_claim(const JsonValue& claim) {
-  if (string_at(claim, {"status", "phase"}) == "Bound") return;
-  set_status(base_path(claim, "/api/v1", "persistentvolumeclaims") + "/" + string_at(claim, {"metadata", "name"}),
-             R"({"phase":"Bound"})");
+void Node::bind_claims(const JsonValue& job) {
+  const auto* volumes = base::find_path(job, {"spec", "template", "spec", "volumes"});
+  if (volumes == nullptr || !volumes->IsArray()) return;
+  for (const auto& volume : volumes->GetArray()) {
+    const auto claim = string_at(volume, {"persistentVolumeClaim", "claimName"});
+    if (!claim.empty())
+      set_status(base_path(job, "/api/v1", "persistentvolumeclaims") + "/" + claim, R"({"phase":"Bound"})");
+  }
 }
 
 void Node::run_job(const JsonValue& job) {
@@ -142,6 +145,7 @@ void Node::run_job(const JsonValue& job) {
   }
   const auto* conditions = base::find_path(job, {"status", "conditions"});
   if (conditions != nullptr && conditions->IsArray() && !conditions->Empty()) return;
+  bind_claims(job);
   const std::string model = string_at(job, {"metadata", "labels", kOfModel});
   const std::string name = string_at(job, {"metadata", "name"});
   const Json said = {{"reason", "Fetched"},

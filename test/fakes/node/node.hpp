@@ -42,7 +42,8 @@ class Node {
   void take(const Watched& watched, const base::JsonValue& object);
   void run_job(const base::JsonValue& job);
   void run_deployment(const base::JsonValue& deployment);
-  void bind_claim(const base::JsonValue& claim);
+  /// As WaitForFirstConsumer: a claim is bound when the first Job that mounts it runs.
+  void bind_claims(const base::JsonValue& job);
   /// Of a Pod that an earlier Node made.
   void learn_address(const base::JsonValue& pod);
   void read_preset(const base::JsonValue& config_map);

@@ -29,6 +29,16 @@ TEST_CASE("from two services to Ready, and then not one write more") {
   CHECK(r.writes() < 60);
 }
 
+// Beside LLMKube no Model status of ours wakes the service between the claim and the Job.
+TEST_CASE("one service alone, whose Models are another's, gets from its claim to Ready") {
+  for (int round = 0; round < 5; ++round) {
+    Running r({"llamacpp-router"});
+    r.add_model("a");
+    r.add_service("one", {"a"});
+    CHECK(Running::eventually([&] { return r.is_ready("one"); }, 10s));
+  }
+}
+
 TEST_CASE("a restart of the controller writes nothing that changes anything") {
   Running r;
   r.add_all();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "common/base/file.hpp"
 #include "reconciler/program.hpp"
@@ -17,7 +18,8 @@ class Running {
  public:
   using Json = fakes::Json;
 
-  Running() {
+  /// `runtimes` as --runtimes has them; empty = the default, both.
+  explicit Running(std::vector<std::string> runtimes = {}) : runtimes_(std::move(runtimes)) {
     net::ApiConfig config;
     config.server = server.url();
     node = std::make_unique<fakes::Node>(config);
@@ -40,6 +42,7 @@ class Running {
                                  server.url() + "'}}]\nusers: [{name: u, user: {token: t}}]\n"));
     reconciler::Options options;
     options.settings.image = "localhost/llmkube-router:test";
+    if (!runtimes_.empty()) options.settings.runtimes = runtimes_;
     options.settings.runtime_images = {{"cpu", "localhost/llama-server:cpu"}};
     options.listen = "127.0.0.1:0";
     options.own_namespace = "own";
@@ -146,4 +149,7 @@ class Running {
   fakes::ApiServer server;
   std::unique_ptr<fakes::Node> node;
   std::unique_ptr<reconciler::Program> program;
+
+ private:
+  std::vector<std::string> runtimes_;
 };
