@@ -4,7 +4,7 @@
 { model phi4-mini; model qwen3-7b-coder; model gemma3-4b-summarizer; } | apply >/dev/null
 check "the example is accepted as it is" 'edge-multi-model (created|serverside-applied)' k apply --validate=strict -f "$E2E/manifests/example.yaml"
 ready edge-multi-model
-within 10 "advertisedModels in the order of spec" "^phi4-mini qwen3-7b-coder gemma3-4b-summarizer$" advertised edge-multi-model
+equal "advertisedModels in the order of spec" '["phi4-mini","qwen3-7b-coder","gemma3-4b-summarizer"]' "$(status edge-multi-model .status.advertisedModels)"
 for m in phi4-mini qwen3-7b-coder gemma3-4b-summarizer; do
   answers edge-multi-model "$m"
   equal "only $m is resident after it answered" "$m" "$(resident "$NS" edge-multi-model)"
