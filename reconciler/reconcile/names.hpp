@@ -40,4 +40,7 @@ inline constexpr int kAgentPort = 8081;
 inline constexpr int kGatePort = 8090;
 inline constexpr int kProgressPort = 8081;
 
+/// Where llama-server's children log, one file each: the agent reads there why a load failed.
+inline constexpr std::string_view kChildLogs = "/cache/log";
+
 }  // namespace reconciler::names

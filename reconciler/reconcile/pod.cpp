@@ -13,6 +13,7 @@ using nlohmann::json;
 namespace {
 
 constexpr std::string_view kPresetPath = "/etc/llmkube";
+constexpr std::string_view kCachePath = "/cache";
 constexpr std::string_view kCacheVariable = "LLAMA_CACHE";
 constexpr std::int64_t kLoadTimeoutSeconds = 1800;
 constexpr std::int64_t kGracePeriodSeconds = 60;
@@ -86,7 +87,7 @@ json environment(const Plan& plan) {
     theirs = theirs || variable.value("name", "") == kCacheVariable;
     env.push_back(std::move(variable));
   }
-  if (!theirs) env.insert(env.begin(), json{{"name", kCacheVariable}, {"value", "/cache"}});
+  if (!theirs) env.insert(env.begin(), json{{"name", kCacheVariable}, {"value", kCachePath}});
   return env;
 }
 
@@ -121,7 +122,7 @@ json server_container(const Plan& plan) {
                                                                     : passed_on(plan.spec().security_context));
   container["securityContext"] = std::move(security);
   json mounts = model_mounts(plan);
-  mounts.push_back(mount("cache", "/cache", false));
+  mounts.push_back(mount("cache", kCachePath, false));
   if (plan.router) mounts.push_back(mount("preset", kPresetPath, true));
   for (auto& extra : passed_on(plan.spec().extra_volume_mounts)) mounts.push_back(std::move(extra));
   container["volumeMounts"] = std::move(mounts);
@@ -154,7 +155,9 @@ json agent_container(const Plan& plan) {
                "--load-timeout-seconds",
                std::to_string(load_timeout(plan)),
                "--drain-timeout-seconds",
-               std::to_string(kDrainTimeoutSeconds)};
+               std::to_string(kDrainTimeoutSeconds),
+               "--child-logs",
+               names::kChildLogs};
   json ports = {{{"name", "agent"}, {"containerPort", names::kAgentPort}, {"protocol", "TCP"}}};
   if (plan.gate) {
     args.push_back("--gate-listen");
@@ -172,7 +175,7 @@ json agent_container(const Plan& plan) {
       {"startupProbe", http_probe("/healthz", names::kAgentPort, 1, 60)},
       {"resources", {{"requests", {{"cpu", "10m"}, {"memory", "32Mi"}}}, {"limits", {{"memory", "256Mi"}}}}},
       {"securityContext", restricted_container()},
-      {"volumeMounts", {mount("preset", kPresetPath, true)}}};
+      {"volumeMounts", {mount("preset", kPresetPath, true), mount("cache", kCachePath, false)}}};
   return container;
 }
 

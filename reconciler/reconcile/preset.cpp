@@ -6,6 +6,7 @@
 #include "common/api/preset.hpp"
 #include "common/base/text.hpp"
 #include "reconciler/reconcile/model_fields.hpp"
+#include "reconciler/reconcile/names.hpp"
 
 namespace reconciler {
 namespace {
@@ -58,6 +59,7 @@ std::string render_section(const Plan& plan, const ServedModel& model) {
   set_all(settings, model_settings(plan, model));
   set(settings, "stop-timeout", std::to_string(router.stop_timeout_seconds));
   if (router.idle_unload_seconds) set(settings, "sleep-idle-seconds", std::to_string(*router.idle_unload_seconds));
+  set(settings, "log-file", std::string(names::kChildLogs) + "/" + name + ".log");
   std::string section = "[" + name + "]\n";
   for (const auto& [key, value] : settings) {
     if (holds(value)) section += key + " = " + value + "\n";

@@ -65,7 +65,16 @@ Agent::Agent(Options options, LlamaServer& server, SharedScheduler* gate, base::
       metrics_(metrics),
       clock_(clock),
       statistics_(metrics, clock),
-      residency_(options_.residency, clock) {}
+      logs_(options_.child_logs),
+      residency_(residency_settings(), clock) {}
+
+Residency::Settings Agent::residency_settings() const {
+  auto settings = options_.residency;
+  settings.cause_of = [this](const std::string& model, bool while_loading) {
+    return logs_.cause(model, while_loading);
+  };
+  return settings;
+}
 
 Agent::~Agent() { stop(); }
 
@@ -125,6 +134,7 @@ void Agent::read_files() {
   if (replaced(options_.preset_path, preset_stamp_)) {
     const auto text = base::read_file(options_.preset_path);
     auto preset = text ? parse_preset(*text) : std::unexpected(text.error());
+    if (preset) logs_.prepare(*preset);
     const std::lock_guard lock(mutex_);
     if (preset) {
       residency_.file_changed(std::move(*preset));
@@ -166,6 +176,7 @@ void Agent::list() {
     end_drain();
   }
   listed_ok_ = true;
+  for (const auto& model : *listing) logs_.trim(model.name);
   {
     const std::lock_guard lock(mutex_);
     residency_.models_listed(*listing);

@@ -10,6 +10,7 @@
 #include "common/base/file.hpp"
 #include "common/base/metrics.hpp"
 #include "common/net/http_client.hpp"
+#include "reconciler/pod/agent/child_logs.hpp"
 #include "reconciler/pod/agent/config.hpp"
 #include "reconciler/pod/agent/gate/shared_scheduler.hpp"
 #include "reconciler/pod/agent/llama_server.hpp"
@@ -25,6 +26,8 @@ class Agent {
   struct Options {
     std::string config_path;
     std::string preset_path;
+    /// Where llama-server's children log, one file each; empty: nowhere.
+    std::string child_logs{};
     Residency::Settings residency;
     std::chrono::milliseconds drain_timeout{55'000};
   };
@@ -53,6 +56,7 @@ class Agent {
   [[nodiscard]] bool drain();
 
  private:
+  [[nodiscard]] Residency::Settings residency_settings() const;
   void run();
   void follow_events();
   void read_files();
@@ -73,6 +77,7 @@ class Agent {
   base::MetricTable& metrics_;
   const base::Clock& clock_;
   Statistics statistics_;
+  const ChildLogs logs_;
 
   mutable std::mutex mutex_;  // guards residency_, build_, heard_, stopping_
   std::condition_variable changed_;

@@ -22,6 +22,7 @@ struct Flags {
   int load_timeout = 1800;
   int reload_timeout = 60;
   int drain_timeout = 55;
+  std::string child_logs;
   std::string gate_listen;
   std::size_t gate_max_body = 64;
   std::string api_key;
@@ -47,6 +48,9 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--drain-timeout-seconds", flags.drain_timeout, "/drain answers after this time at the latest")
       ->check(CLI::Range(0, 86'400))
       ->capture_default_str();
+  app.add_option(
+      "--child-logs", flags.child_logs,
+      "the folder of the preset's log-file keys, made where it is missing: a failed load is told with its cause");
   app.add_option("--gate-listen", flags.gate_listen,
                  "where clients' requests come in; llama-server gets each when its turn has come. Empty: no gate");
   app.add_option("--gate-max-body-mib", flags.gate_max_body,
@@ -60,6 +64,7 @@ void add_flags(CLI::App& app, Flags& flags) {
 agent::Agent::Options agent_options(const Flags& flags) {
   return {.config_path = flags.config,
           .preset_path = flags.preset,
+          .child_logs = flags.child_logs,
           .residency = {.max_loaded = flags.max_loaded,
                         .load_timeout = std::chrono::seconds{flags.load_timeout},
                         .reload_timeout = std::chrono::seconds{flags.reload_timeout}},

@@ -51,9 +51,9 @@ ModelState state_of(ServerState state) {
   return ModelState::unloaded;
 }
 
-std::string with_exit_code(std::string_view what, int exit_code) {
-  return std::string(what) + " (exit code " + std::to_string(exit_code) +
-         "); the log of container llama-server says why";
+std::string with_cause(std::string_view what, int exit_code, const std::string& cause) {
+  return std::string(what) + " (exit code " + std::to_string(exit_code) + ")" +
+         (cause.empty() ? "; the log of container llama-server says why" : ": " + cause);
 }
 
 }  // namespace
@@ -151,7 +151,9 @@ void Residency::ended(Model& model, const ListedModel& listed) {
                               " s, so it was ended"
                     : crashed ? "ended while it was loaded"
                               : "failed to load";
-  model.failure = Failure{listed.exit_code, with_exit_code(what, listed.exit_code), clock_.wall()};
+  // One that was ended from outside has nothing to say.
+  const auto cause = settings_.cause_of && !model.overdue ? settings_.cause_of(model.name, !crashed) : std::string();
+  model.failure = Failure{listed.exit_code, with_cause(what, listed.exit_code, cause), clock_.wall()};
   model.state = crashed ? ModelState::unloaded : ModelState::failed;
   model.loaded_since.reset();
   model.overdue = false;

@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -79,6 +80,8 @@ class Residency {
     std::chrono::milliseconds load_timeout{1'800'000};
     /// A reload waits at most so long for the models it would unload to become idle.
     std::chrono::milliseconds reload_timeout{60'000};
+    /// What a model's own log says of its end; empty when it says nothing, or when there is none.
+    std::function<std::string(const std::string& model, bool while_loading)> cause_of{};
   };
 
   /// One model as `/state` shows it.

@@ -134,6 +134,24 @@ TEST_CASE("a preload model that fails is tried after the others") {
   }
 }
 
+TEST_CASE("a failure says what the model's own log says, of a load and of a crash") {
+  base::ManualClock clock;
+  std::vector<bool> while_loading;
+  Residency residency({.cause_of =
+                           [&](const std::string& name, bool loading_still) {
+                             while_loading.push_back(loading_still);
+                             return name + " is no model";
+                           }},
+                      clock);
+  residency.models_listed({loading("a")});
+  residency.models_listed({failed("a", 1)});
+  CHECK(residency.models().front().failure->message == "failed to load (exit code 1): a is no model");
+  residency.models_listed({loaded("a")});
+  residency.models_listed({failed("a", 6)});
+  CHECK(residency.models().front().failure->message == "ended while it was loaded (exit code 6): a is no model");
+  CHECK(while_loading == std::vector{true, false});
+}
+
 TEST_CASE("a failure carries its exit code and time, and a good load ends it") {
   Bench bench;
   bench.begin({unloaded("a")});
