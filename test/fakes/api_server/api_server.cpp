@@ -396,6 +396,9 @@ void ApiServer::compact() {
   compacted_ = store_.version() + 1;
   store_.set_version(compacted_);
   store_.clear_events();
+  // An open watch must not pass over what it has not sent yet.
+  ++watch_epoch_;
+  changed_.notify_all();
 }
 
 void ApiServer::repeat_events() {

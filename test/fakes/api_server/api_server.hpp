@@ -72,7 +72,7 @@ class ApiServer {
   void stall_watches(bool stalled);
   /// Closes the connections of all watches, in the middle of a chunk.
   void cut_watches();
-  /// Forgets old versions: watches that resume before now get 410.
+  /// Forgets old versions: open watches are cut, and those that resume before now get 410.
   void compact();
   /// Sends every event of the past once more to the watches that are open, oldest first.
   void repeat_events();

@@ -110,22 +110,20 @@ void Node::follow(const Watched& watched) {
   }
 }
 
-void Node::create(const std::string& collection, const std::string& body) {
+void Node::insist(const std::function<base::Result<net::ApiResponse>()>& call, int settled) {
   ++writes_;
-  for (int i = 0; i < 10; ++i) {
-    const auto response = api_->create(collection, body);
-    if (response && (response->ok() || response->status == 409)) return;
-    if (stopping_.wait_for(std::chrono::milliseconds{100})) return;
-  }
+  do {
+    const auto response = call();
+    if (response && (response->ok() || response->status == settled)) return;
+  } while (!stopping_.wait_for(std::chrono::milliseconds{100}));
+}
+
+void Node::create(const std::string& collection, const std::string& body) {
+  insist([&] { return api_->create(collection, body); }, 409);
 }
 
 void Node::set_status(const std::string& path, const std::string& status) {
-  ++writes_;
-  for (int i = 0; i < 10; ++i) {
-    const auto response = api_->merge_patch(path + "/status", R"({"status":)" + status + "}", "node");
-    if (response && (response->ok() || response->status == 404)) return;
-    if (stopping_.wait_for(std::chrono::milliseconds{100})) return;
-  }
+  insist([&] { return api_->merge_patch(path + "/status", R"({"status":)" + status + "}", "node"); }, 404);
 }
 
 void Node::bind_claims(const JsonValue& job) {

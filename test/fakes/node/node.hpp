@@ -1,6 +1,7 @@
 #pragma once
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -48,6 +49,9 @@ class Node {
   void learn_address(const base::JsonValue& pod);
   void read_preset(const base::JsonValue& config_map);
   [[nodiscard]] std::string address_of(const std::string& service);
+  /// Calls until it is done or answered with `settled`, as the controllers and the kubelet do: however long the API
+  /// server is away, nothing of theirs is given up.
+  void insist(const std::function<base::Result<net::ApiResponse>()>& call, int settled);
   void create(const std::string& collection, const std::string& body);
   void set_status(const std::string& path, const std::string& status);
 

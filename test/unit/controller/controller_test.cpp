@@ -184,7 +184,6 @@ TEST_CASE("every fault ends in the same state, in a bounded number of writes") {
        [](Running& r) {
          for (int i = 0; i < 3; ++i) {
            r.server.compact();
-           r.server.cut_watches();
            std::this_thread::sleep_for(100ms);
          }
        }},
