@@ -62,6 +62,9 @@ class EpollDescriptor {
   int value_;
 };
 
+/// An idle connection holds no buffer. Assigning an empty text would keep it.
+void free_memory(std::string& text) { std::string().swap(text); }
+
 bool has_unread(const Connection& connection) {
   char byte = 0;
   return ::recv(connection.transport->descriptor(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
@@ -358,7 +361,7 @@ Step Server::Impl::answer(Connection& connection) {
   auto answer = engine_.respond(request.substr(0, frame.head_bytes), request.substr(frame.head_bytes, frame.body_bytes),
                                 connection.remote_addr, draining_);
   if (connection.input.size() == frame.total()) {
-    connection.input = std::string();  // an idle connection holds no buffer
+    free_memory(connection.input);
   } else {
     connection.input.erase(0, frame.total());
   }
@@ -371,7 +374,7 @@ Step Server::Impl::refuse(Connection& connection, int status, std::string_view r
   base::log::debug("request-refused",
                    {{"status", status}, {"reason", std::string(reason)}, {"remote", connection.remote_addr}});
   begin_writing(connection, refusal(status, reason), true);
-  connection.input = std::string();
+  free_memory(connection.input);
   return Step::again;
 }
 
@@ -394,7 +397,7 @@ Step Server::Impl::write(Connection& connection) {
     if (result.state != IoResult::State::done) return wait_for(connection, result.state);
     connection.written += result.bytes;
   }
-  connection.output = std::string();
+  free_memory(connection.output);
   ++connection.served;
   const auto now = steady_clock::now();
   if (connection.close_after_write) {
@@ -405,7 +408,9 @@ Step Server::Impl::write(Connection& connection) {
   }
   connection.phase = Phase::reading;
   connection.deadline = now + (connection.input.empty() ? options_.idle_timeout : options_.request_timeout);
-  return Step::again;
+  // With nothing in here the socket will tell of what comes: a read now would find nothing.
+  const bool has_more = !connection.input.empty() || connection.transport->has_buffered();
+  return has_more ? Step::again : park(connection, Interest::readable);
 }
 
 /// Reads and drops until the peer closes: closing with unread bytes sends a reset, which can overtake our answer.
@@ -471,7 +476,7 @@ void Server::Impl::close_idle(base::SteadyTime stopped_at) {
   const auto idle = [&](const Connection& connection) {
     return connection.phase == Phase::reading && connection.input.empty() &&
            (connection.served > 0 || now > std::max(stopped_at, connection.accepted_at) + kFreshGrace) &&
-           !has_unread(connection);
+           !connection.transport->has_buffered() && !has_unread(connection);
   };
   while (Connection* connection = table_.claim_first(idle)) {
     connection->transport->finish_writing();

@@ -33,6 +33,8 @@ void set_policy(SSL_CTX* context) {
   // An idle connection holds no 34 KiB of record buffers; a write may be continued from another thread's buffer.
   SSL_CTX_set_mode(context,
                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // A record's head and body come in one read.
+  SSL_CTX_set_read_ahead(context, 1);
   SSL_CTX_set_alpn_select_cb(context, choose_http1, nullptr);
 }
 

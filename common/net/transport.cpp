@@ -88,7 +88,7 @@ class TlsTransport final : public Transport {
     return result > 0 ? moved(result) : waiting(result);
   }
 
-  bool has_buffered() const override { return SSL_pending(ssl_.get()) > 0; }
+  bool has_buffered() const override { return SSL_has_pending(ssl_.get()) != 0; }
 
   void finish_writing() override {
     ERR_clear_error();

@@ -24,7 +24,7 @@ class Transport {
   [[nodiscard]] virtual IoResult handshake() = 0;
   [[nodiscard]] virtual IoResult read(char* into, std::size_t size) = 0;
   [[nodiscard]] virtual IoResult write(std::string_view bytes) = 0;
-  /// Whether bytes wait inside, which the socket will not announce: a second request in the same TLS record.
+  /// Whether bytes wait inside, which the socket will not announce: a second request that came with the first one.
   [[nodiscard]] virtual bool has_buffered() const = 0;
   /// Says goodbye (close_notify) and ends our direction; the peer can still be read from.
   virtual void finish_writing() = 0;
