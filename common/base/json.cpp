@@ -1,6 +1,7 @@
 #include "common/base/json.hpp"
 
 #include <rapidjson/error/en.h>
+#include <rapidjson/reader.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -11,32 +12,36 @@
 namespace base {
 namespace {
 
-/// Where the string whose first character is at `from` has its closing quote; the end of the text when it has none.
-std::size_t closing_quote(std::string_view text, std::size_t from) {
-  for (auto quote = text.find('"', from); quote != std::string_view::npos; quote = text.find('"', quote + 1)) {
-    auto backslash = quote;
-    while (backslash > from && text[backslash - 1] == '\\') --backslash;
-    if ((quote - backslash) % 2 == 0) return quote;
-  }
-  return text.size();
-}
+using Size = rapidjson::SizeType;
 
-/// Brackets open at the deepest place, strings skipped.
-int nesting_depth(std::string_view text) {
-  int depth = 0;
-  int deepest = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '"') {
-      i = closing_quote(text, i + 1);
-    } else if (c == '{' || c == '[') {
-      deepest = std::max(deepest, ++depth);
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return deepest;
-}
+/// Zeros after the text: its end, and as much as the parser looks at in one step.
+constexpr std::size_t kPadding = 17;
+
+/// Builds the document out of what the parser reads, and ends the parse where the nesting goes too deep: the parser
+/// calls itself for each level, so its stack is bounded with it.
+class Builder {
+ public:
+  explicit Builder(JsonDocument& document) : document_(document) {}
+
+  bool Null() { return document_.Null(); }
+  bool Bool(bool value) { return document_.Bool(value); }
+  bool Int(int value) { return document_.Int(value); }
+  bool Uint(unsigned value) { return document_.Uint(value); }
+  bool Int64(std::int64_t value) { return document_.Int64(value); }
+  bool Uint64(std::uint64_t value) { return document_.Uint64(value); }
+  bool Double(double value) { return document_.Double(value); }
+  bool RawNumber(const char* text, Size size, bool copy) { return document_.RawNumber(text, size, copy); }
+  bool String(const char* text, Size size, bool copy) { return document_.String(text, size, copy); }
+  bool Key(const char* text, Size size, bool copy) { return document_.Key(text, size, copy); }
+  bool StartObject() { return ++depth_ <= kMaxJsonDepth && document_.StartObject(); }
+  bool StartArray() { return ++depth_ <= kMaxJsonDepth && document_.StartArray(); }
+  bool EndObject(Size members) { return --depth_, document_.EndObject(members); }
+  bool EndArray(Size items) { return --depth_, document_.EndArray(items); }
+
+ private:
+  JsonDocument& document_;
+  int depth_ = 0;
+};
 
 /// Whether every byte is below 0x80.
 bool is_ascii(std::string_view text) {
@@ -45,22 +50,37 @@ bool is_ascii(std::string_view text) {
   return seen < 0x80;
 }
 
+/// ASCII is valid UTF-8, and most objects are nothing else: to validate each character costs a third of the parse.
+rapidjson::ParseResult parse(rapidjson::InsituStringStream& stream, Builder& builder, bool ascii) {
+  constexpr unsigned kFlags = rapidjson::kParseInsituFlag;
+  rapidjson::Reader reader;
+  if (ascii) return reader.Parse<kFlags>(stream, builder);
+  return reader.Parse<kFlags | rapidjson::kParseValidateEncodingFlag>(stream, builder);
+}
+
 }  // namespace
 
 Result<JsonDocument> parse_json(std::string_view text, std::string_view where) {
-  if (nesting_depth(text) > kMaxJsonDepth)
-    return fail("JSON nested deeper than " + std::to_string(kMaxJsonDepth), std::string(where));
   JsonDocument document;
-  // ASCII is valid UTF-8, and most objects are nothing else: to validate each character costs a third of the parse.
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag;
-  if (is_ascii(text)) {
-    document.Parse<kFlags>(text.data(), text.size());
-  } else {
-    document.Parse<kFlags | rapidjson::kParseValidateEncodingFlag>(text.data(), text.size());
-  }
-  if (document.HasParseError()) {
-    return fail("not JSON: " + std::string(rapidjson::GetParseError_En(document.GetParseError())) + " at byte " +
-                    std::to_string(document.GetErrorOffset()),
+  // Parsed in place, in a copy that lives as long as the document: its strings need no memory of their own.
+  auto* const copy = static_cast<char*>(document.GetAllocator().Malloc(text.size() + kPadding));
+  std::ranges::fill(std::ranges::copy(text, copy).out, copy + text.size() + kPadding, '\0');
+  rapidjson::InsituStringStream stream(copy);
+  rapidjson::ParseResult result;
+  auto generate = [&](JsonDocument& into) {
+    Builder builder(into);
+    result = parse(stream, builder, is_ascii(text));
+    return !result.IsError();
+  };
+  document.Populate(generate);
+  if (result.Code() == rapidjson::kParseErrorTermination)
+    return fail("JSON nested deeper than " + std::to_string(kMaxJsonDepth), std::string(where));
+  // A zero byte looks like the end to the parser.
+  if (!result.IsError() && stream.Tell() != text.size())
+    result.Set(rapidjson::kParseErrorDocumentRootNotSingular, stream.Tell());
+  if (result.IsError()) {
+    return fail("not JSON: " + std::string(rapidjson::GetParseError_En(result.Code())) + " at byte " +
+                    std::to_string(result.Offset()),
                 std::string(where));
   }
   return document;

@@ -34,6 +34,22 @@ TEST_CASE("strings end at the quote that no backslash escapes") {
   CHECK_FALSE(base::parse_json(R"(["never closed \")" + deep, "test").has_value());
 }
 
+TEST_CASE("as deep as 512, and no deeper") {
+  const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  CHECK(base::parse_json(nested(512), "test").has_value());
+  CHECK_FALSE(base::parse_json(nested(513), "test").has_value());
+  CHECK(base::parse_json("[" + nested(511) + "," + nested(511) + "]", "test").has_value());
+}
+
+TEST_CASE("the document outlives its text") {
+  std::string text = R"({"key of some length":"a value with \u00e9 and \n, and more of it","short":"s"})";
+  const auto document = base::parse_json(text, "test");
+  text.assign(text.size(), 'x');
+  REQUIRE(document.has_value());
+  CHECK(base::string_at(*document, {"key of some length"}) == "a value with \xc3\xa9 and \n, and more of it");
+  CHECK(base::string_at(*document, {"short"}) == "s");
+}
+
 TEST_CASE("what is not UTF-8 is refused, what is comes through") {
   CHECK_FALSE(base::parse_json("[\"\xff\"]", "test").has_value());
   CHECK_FALSE(base::parse_json("[\"\xc3\"]", "test").has_value());
@@ -47,6 +63,9 @@ TEST_CASE("a parse error names its place") {
   REQUIRE_FALSE(document);
   CHECK_THAT(document.error().to_string(), ContainsSubstring("review: not JSON") && ContainsSubstring("at byte"));
   CHECK_FALSE(base::parse_json("{} {}", "review"));
+  CHECK_FALSE(base::parse_json(std::string_view("{}\0{}", 5), "review"));
+  CHECK_FALSE(base::parse_json(std::string_view("{}\0", 3), "review"));
+  CHECK_FALSE(base::parse_json("", "review"));
   CHECK_FALSE(base::parse_json("\"\xff\"", "review"));
 }
 

@@ -65,7 +65,8 @@ TEST_CASE("what is no review is named") {
       {ReviewText{}.text(), "request.object is missing"},
       {ReviewText{.operation = "UPDATE", .object = "{}"}.text(), "request.oldObject is missing"},
       {std::string(200'000, '['), "nested deeper"},
-      {R"({"a":)" + std::string(200'000, '{'), "nested deeper"},
+      {R"({"a":)" + std::string(200'000, '['), "nested deeper"},
+      {R"({"a":)" + std::string(200'000, '{'), "not JSON"},
       {"[" + std::string(600'000, ',') + "]", "more values"},
   };
   for (const auto& one : cases) {
