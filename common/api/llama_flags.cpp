@@ -169,6 +169,7 @@ struct Index {
 
   /// llama-server takes `--ctx_size` for `--ctx-size`.
   [[nodiscard]] const Entry* find(std::string_view name) const {
+    if (!name.starts_with('-')) return nullptr;
     if (const auto found = by_name.find(name); found != by_name.end()) return &found->second;
     if (!name.starts_with("--") || name.find('_') == std::string_view::npos) return nullptr;
     std::string dashed(name);
@@ -242,6 +243,7 @@ std::string ParsedFlag::key() const {
 
 std::vector<ParsedFlag> parse_llama_flags(const std::vector<std::string>& args) {
   std::vector<ParsedFlag> out;
+  out.reserve(args.size());
   for (std::size_t i = 0; i < args.size();) {
     const std::string& word = args[i];
     ParsedFlag parsed;

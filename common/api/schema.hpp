@@ -21,7 +21,7 @@ struct Schema {
   };
 
   Type type = Type::any;
-  /// Sorted by name.
+  /// Sorted by length, then by name: most steps of a search compare two numbers.
   std::vector<Property> properties;
   /// Of a list's items.
   const Schema* items = nullptr;

@@ -116,6 +116,7 @@ Service::Service(const JsonValue& whole) : object(whole), spec(spec_of(whole)) {
     }
   }
   if (!router) return;
+  arguments.reserve(models.size() + 1);
   const auto add = [&](const ModelItem* model, const JsonValue& owner) {
     const JsonValue* list = list_in(owner, "extraArgs");
     if (list != nullptr && !list->Empty())
@@ -123,15 +124,6 @@ Service::Service(const JsonValue& whole) : object(whole), spec(spec_of(whole)) {
   };
   add(nullptr, spec);
   for (const auto& model : models) add(&model, *model.json);
-}
-
-void Service::with_path(const ArgumentList& list, const std::function<void(const kube::FieldPath&)>& visit) const {
-  if (list.model == nullptr) {
-    visit(spec_path.child("extraArgs"));
-    return;
-  }
-  const auto item = models_path.at(list.model->index);
-  visit(item.child("extraArgs"));
 }
 
 ModelObject::ModelObject(const JsonValue& whole) : object(whole), spec(spec_of(whole)) {}

@@ -1,5 +1,4 @@
 #pragma once
-#include <functional>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -75,7 +74,12 @@ struct Service {
   kube::FieldPath router_path = spec_path.child("router");
 
   /// The place of a list of arguments, for `visit(path)`.
-  void with_path(const ArgumentList& list, const std::function<void(const kube::FieldPath&)>& visit) const;
+  template <class Visit>
+  void with_path(const ArgumentList& list, const Visit& visit) const {
+    if (list.model == nullptr) return visit(spec_path.child("extraArgs"));
+    const auto item = models_path.at(list.model->index);
+    visit(item.child("extraArgs"));
+  }
 };
 
 /// What the rules of a Model look at.

@@ -150,8 +150,10 @@ void flag_moved(const Service& service, const Report& report) {
 }
 
 void flag_twice(const Service& service, const Report& report) {
+  std::unordered_set<std::string_view> seen;
   for (const auto& list : service.arguments) {
-    std::unordered_set<std::string_view> seen;
+    if (list.flags.size() < 2) continue;
+    seen.clear();
     service.with_path(list, [&](const kube::FieldPath& path) {
       for (const auto& flag : list.flags) {
         if (flag.flag == nullptr || api::joins_values(*flag.flag)) continue;

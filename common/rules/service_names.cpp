@@ -1,4 +1,6 @@
-#include <unordered_map>
+#include <algorithm>
+#include <optional>
+#include <vector>
 
 #include "common/api/preset.hpp"
 #include "common/kube/names.hpp"
@@ -28,7 +30,30 @@ std::string as_label(std::string_view name) {
   return out.empty() ? "my-model" : out;
 }
 
-/// Calls `visit(model, index, value, path)` for each alias that is a text.
+/// A name that a model goes by: its own, or the alias at that place of its list.
+struct Claim {
+  std::string_view name;
+  const base::JsonValue* value = nullptr;
+  std::size_t model = 0;
+  std::optional<std::size_t> alias{};
+};
+
+std::string place_of(const Claim& claim) {
+  const std::string item = "spec.models[" + std::to_string(claim.model) + "].";
+  return claim.alias ? item + "aliases[" + std::to_string(*claim.alias) + "]" : item + "name";
+}
+
+/// With room for as many aliases.
+std::vector<Claim> own_names(const Service& service) {
+  std::vector<Claim> out;
+  out.reserve(2 * service.models.size());
+  for (const auto& model : service.models) {
+    if (!model.name.empty()) out.push_back({model.name, base::find(*model.json, "name"), model.index});
+  }
+  return out;
+}
+
+/// Calls `visit(claim, path)` for each alias that is a text.
 template <class Visit>
 void for_each_alias(const Service& service, const Visit& visit) {
   for (const auto& model : service.models) {
@@ -37,7 +62,24 @@ void for_each_alias(const Service& service, const Visit& visit) {
     const auto item = service.models_path.at(model.index);
     const auto aliases = item.child("aliases");
     for (rapidjson::SizeType i = 0; i < list->Size(); ++i) {
-      if ((*list)[i].IsString()) visit(model, (*list)[i], aliases.at(i));
+      const base::JsonValue& value = (*list)[i];
+      if (const auto name = base::as_string(&value)) visit(Claim{*name, &value, model.index, i}, aliases.at(i));
+    }
+  }
+}
+
+/// Calls `visit(first, again)` for each claim of a name that an earlier one has; brings them into another order.
+template <class Visit>
+void for_each_repeat(std::vector<Claim>& claims, const Visit& visit) {
+  const auto is_before = [](std::string_view a, std::string_view b) {
+    return a.size() == b.size() ? a < b : a.size() < b.size();
+  };
+  std::ranges::stable_sort(claims, is_before, &Claim::name);
+  for (std::size_t first = 0, i = 1; i < claims.size(); ++i) {
+    if (claims[i].name == claims[first].name) {
+      visit(claims[first], claims[i]);
+    } else {
+      first = i;
     }
   }
 }
@@ -69,36 +111,28 @@ void model_entry_name(const Service& service, const Report& report) {
 }
 
 void model_entry_unique(const Service& service, const Report& report) {
-  std::unordered_map<std::string_view, std::size_t> first;
-  for (const auto& model : service.models) {
-    if (model.name.empty()) continue;
-    const auto [found, is_new] = first.emplace(model.name, model.index);
-    if (is_new) continue;
-    const auto item = service.models_path.at(model.index);
-    report.at(item.child("name"), base::find(*model.json, "name"), {std::to_string(found->second)});
-  }
+  std::vector<Claim> claims = own_names(service);
+  for_each_repeat(claims, [&](const Claim& first, const Claim& again) {
+    const auto item = service.models_path.at(again.model);
+    report.at(item.child("name"), again.value, {std::to_string(first.model)});
+  });
 }
 
 void alias_text(const Service& service, const Report& report) {
-  for_each_alias(service, [&](const ModelItem&, const base::JsonValue& value, const kube::FieldPath& path) {
-    const auto problem = api::preset_alias_problem(base::as_string(&value).value_or(""));
-    if (problem) report.at(path, &value, {*problem});
+  for_each_alias(service, [&](const Claim& claim, const kube::FieldPath& path) {
+    const auto problem = api::preset_alias_problem(claim.name);
+    if (problem) report.at(path, claim.value, {*problem});
   });
 }
 
 void alias_unique(const Service& service, const Report& report) {
-  struct Holder {
-    std::size_t model;
-    std::string place;
-  };
-  std::unordered_map<std::string_view, Holder> holders;
-  for (const auto& model : service.models) {
-    if (!model.name.empty())
-      holders.emplace(model.name, Holder{model.index, "spec.models[" + std::to_string(model.index) + "].name"});
-  }
-  for_each_alias(service, [&](const ModelItem& model, const base::JsonValue& value, const kube::FieldPath& path) {
-    const auto [found, is_new] = holders.emplace(base::as_string(&value).value_or(""), Holder{model.index, path.str()});
-    if (!is_new && found->second.model != model.index) report.at(path, &value, {found->second.place});
+  std::vector<Claim> claims = own_names(service);
+  for_each_alias(service, [&](const Claim& claim, const kube::FieldPath&) { claims.push_back(claim); });
+  for_each_repeat(claims, [&](const Claim& first, const Claim& again) {
+    if (!again.alias || again.model == first.model) return;
+    const auto item = service.models_path.at(again.model);
+    const auto aliases = item.child("aliases");
+    report.at(aliases.at(*again.alias), again.value, {place_of(first)});
   });
 }
 
