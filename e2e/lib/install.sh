@@ -39,6 +39,10 @@ python3 python3
 /usr/include/x86_64-linux-gnu/curl/curl.h libcurl4-openssl-dev
 /usr/share/doc/catch2 catch2
 '
+FUZZ_NEEDS='
+clang++-16 clang-16
+/usr/lib/llvm-16/lib/clang/16/lib/linux/libclang_rt.fuzzer-x86_64.a libclang-rt-16-dev
+'
 
 apt_install() { # PACKAGE... — no service is started, no question asked
   local policy=/usr/sbin/policy-rc.d ours='' rc=0
