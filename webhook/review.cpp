@@ -123,7 +123,8 @@ std::string_view to_string(Operation operation) {
 }
 
 base::Result<Review> decode_review(std::string_view body) {
-  if (std::ssize(body) > kMaxValues && std::ranges::count(body, ',') > kMaxValues) return wrong("more values than any object has");
+  if (std::ssize(body) > kMaxValues && std::ranges::count(body, ',') > kMaxValues)
+    return wrong("more values than any object has");
   auto document = base::parse_json(body, kWhere);
   if (!document) return std::unexpected(std::move(document.error()));
   Review review{.document = std::move(*document)};
