@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <httplib.h>
 #include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <poll.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -14,6 +12,8 @@
 #include <array>
 #include <charconv>
 #include <utility>
+
+#include "common/net/openssl.hpp"
 
 #ifndef CPPHTTPLIB_OPENSSL_SUPPORT
 #error "cpp-httplib's macros come from pkg-config, with OpenSSL"
@@ -28,26 +28,9 @@ using Steady = std::chrono::steady_clock;
 constexpr std::chrono::seconds kLongestIdle{60};
 constexpr std::size_t kLargestStreamError = std::size_t{1} << 20U;
 
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-struct FreeX509 {
-  void operator()(X509* certificate) const { X509_free(certificate); }
-};
-struct FreeKey {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-using BioPtr = std::unique_ptr<BIO, FreeBio>;
-using X509Ptr = std::unique_ptr<X509, FreeX509>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, FreeKey>;
-
-BioPtr read_only(const std::string& text) {
-  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-std::vector<X509Ptr> read_certificates(const std::string& pem) {
-  std::vector<X509Ptr> found;
-  const BioPtr bio = read_only(pem);
+std::vector<Owned<X509>> read_certificates(const std::string& pem) {
+  std::vector<Owned<X509>> found;
+  const auto bio = reader(pem);
   while (X509* certificate = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) found.emplace_back(certificate);
   ERR_clear_error();  // the end of the text is an "error" too
   return found;
@@ -94,8 +77,8 @@ base::Result<> trust(SSL_CTX* context, const ClientTls& tls, const std::string& 
 base::Result<> identify(SSL_CTX* context, const ClientTls& tls, const std::string& host) {
   if (tls.certificate_pem.empty()) return {};
   const auto chain = read_certificates(tls.certificate_pem);
-  const BioPtr bio = read_only(tls.key_pem);
-  const KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
+  const auto bio = reader(tls.key_pem);
+  const Owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
   if (chain.empty() || key == nullptr) return base::fail("the client certificate or its key is not PEM", host);
   bool good = SSL_CTX_use_certificate(context, chain.front().get()) == 1;
   for (std::size_t i = 1; i < chain.size(); ++i) good = good && SSL_CTX_add1_chain_cert(context, chain[i].get()) == 1;

@@ -6,6 +6,9 @@
 #include <thread>
 
 #include "common/base/file.hpp"
+#include "common/net/certificate.hpp"
+#include "common/net/server.hpp"
+#include "common/net/tls_context.hpp"
 #include "test/catch.hpp"
 #include "test/fakes/api_server/api_server.hpp"
 #include "test/unit/net_client/raw_server.hpp"
@@ -198,6 +201,47 @@ TEST_CASE("the token is read again when its file changes, and a line end in it d
   REQUIRE(heads.size() == 2);
   CHECK_THAT(heads[0], ContainsSubstring("Authorization: Bearer first\r\n"));
   CHECK_THAT(heads[1], ContainsSubstring("Authorization: Bearer second\r\n"));
+}
+
+TEST_CASE("the authority is read again when its file changes: the API server may get another one") {
+  const auto folder = std::filesystem::temp_directory_path() / "llmkube-router-api-client";
+  std::filesystem::create_directories(folder);
+  const auto now = base::WallTime::clock::now();
+  const net::Validity validity{now - 1h, now + 1h};
+  const auto serve = [&](const net::KeyPair& authority, int port) {
+    const auto serving = net::issue_serving(
+        authority, {.common_name = "api", .dns_names = {"api.test"}, .ip_addresses = {}, .validity = validity});
+    REQUIRE(serving);
+    REQUIRE(base::write_file(folder / "tls.crt", serving->certificate_pem));
+    REQUIRE(base::write_file(folder / "tls.key", serving->key_pem));
+    auto context = std::make_shared<net::TlsContext>(folder / "tls.crt", folder / "tls.key");
+    REQUIRE(context->refresh());
+    auto server = std::make_unique<net::Server>(
+        net::ServerOptions{.listen = "127.0.0.1:" + std::to_string(port), .tls = context});
+    server->route("GET", "/", [](const net::Request&) { return net::plain(200, "{}"); });
+    REQUIRE(server->start());
+    return server;
+  };
+  const auto first = net::make_authority("first", validity);
+  const auto second = net::make_authority("second", validity);
+  REQUIRE(base::write_file(folder / "ca.crt", first->certificate_pem));
+  auto server = serve(*first, 0);
+  net::ApiConfig config;
+  config.server = "https://127.0.0.1:" + std::to_string(server->port());
+  config.server_name = "api.test";
+  config.ca_file = folder / "ca.crt";
+  const auto client = net::ApiClient::make(config);
+  REQUIRE(client);
+  REQUIRE((*client)->get("/"));
+
+  const int port = server->port();
+  server->stop();
+  server = serve(*second, port);
+  CHECK_FALSE((*client)->get("/"));
+  REQUIRE(base::write_file(folder / "ca.crt", "half of a certi"));
+  CHECK_FALSE((*client)->get("/"));  // and no harm done
+  REQUIRE(base::write_file(folder / "ca.crt", second->certificate_pem));
+  CHECK((*client)->get("/"));
 }
 
 TEST_CASE("interrupt ends what is under way and nothing later") {
