@@ -15,7 +15,7 @@ void add_targets(Sampler::What what, const std::vector<std::string>& names, cons
   for (const auto& name : names) {
     const auto pod =
         std::find_if(pods.begin(), pods.end(), [&](const PodView& view) { return view.meta.name == name; });
-    if (pod != pods.end() && !pod->ip.empty()) targets.push_back({what, name, pod->ip});
+    if (pod != pods.end() && !pod->ip.empty()) targets.push_back({what, name, pod->ip, 0});
   }
 }
 
@@ -55,12 +55,25 @@ Outcome joined(Outcome first, const Outcome& second) {
 
 void Controller::set_active(bool active) {
   if (active_.exchange(active) == active || !active) return;
+  add_all();
+}
+
+void Controller::add_all() {
   for (const auto& key : parts_.cache.keys()) parts_.queue.add(key);
 }
 
 void Controller::set_priority_classes(std::shared_ptr<const std::set<std::string>> names) {
   const std::lock_guard lock(mutex_);
   priority_classes_ = std::move(names);
+}
+
+void Controller::set_missing_fields(std::vector<std::string> fields) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (missing_fields_ ? *missing_fields_ == fields : fields.empty()) return;
+    missing_fields_ = std::make_shared<const std::vector<std::string>>(std::move(fields));
+  }
+  if (active_) add_all();
 }
 
 void Controller::work() {
@@ -87,9 +100,11 @@ std::optional<Observed> Controller::observe_service(const Key& key) {
     if (auto claim = claims_.read(key.namespace_, name)) observed->claims.emplace(name, std::move(*claim));
   observed->agents = parts_.sampler.agents(key);
   observed->progress = parts_.sampler.progress(key);
+  observed->front = parts_.sampler.front(key);
   observed->problems = problems_of(key);
   const std::lock_guard lock(mutex_);
   observed->priority_classes = priority_classes_;
+  observed->missing_fields = missing_fields_;
   return observed;
 }
 
@@ -107,6 +122,9 @@ void Controller::want_samples(const Key& key, const Decision& decision, const Ob
   std::vector<Sampler::Target> targets;
   add_targets(Sampler::What::agent, decision.sample_agents, observed.pods, targets);
   add_targets(Sampler::What::progress, decision.sample_progress, observed.fetch_pods, targets);
+  if (decision.knock)
+    targets.push_back(
+        {Sampler::What::front, observed.network_service->meta.name, decision.knock->ip, decision.knock->port});
   parts_.sampler.want(key, targets, is_on_the_way(decision));
 }
 
@@ -114,6 +132,7 @@ Outcome Controller::pass_service(const Key& key) {
   auto observed = observe_service(key);
   if (!observed) {
     parts_.sampler.want(key, {}, false);
+    patience_.settled(key);
     keep_problems(key, {});
     return {};
   }
@@ -130,7 +149,7 @@ Outcome Controller::pass_service(const Key& key) {
     return outcome;
   }
   if (decision.status_first && decision.status) {
-    const Outcome told = parts_.applier.write_status(key, observed->service.meta, decision);
+    const Outcome told = tell(key, observed->service.meta, decision);
     if (told.error || told.look_again) {  // nothing may change before the status says so
       look_again(key, decision, told);
       return told;
@@ -146,25 +165,42 @@ Outcome Controller::pass_service(const Key& key) {
     if (auto again = observe_service(key)) {
       observed = std::move(again);
       Decision second = reconcile(parts_.settings, *observed, parts_.clock.wall());
-      if (wants_more(decision, second)) outcome.look_again = milliseconds{0};
+      if (wants_more(decision, second)) {
+        outcome.look_again = milliseconds{0};
+        second.status_can_wait = !second.status_first;  // it will say more in a moment
+      }
       decision = std::move(second);
     }
   }
-  outcome = joined(std::move(outcome), parts_.applier.write_status(key, observed->service.meta, decision));
+  outcome = joined(std::move(outcome), tell(key, observed->service.meta, decision));
   want_samples(key, decision, *observed);
   look_again(key, decision, outcome);
   return outcome;
 }
 
+Outcome Controller::tell(const Key& key, const ObjectMeta& meta, const Decision& decision) {
+  if (decision.status && decision.status_can_wait) {
+    if (const auto wait = patience_.wait(key, decision.status_mark)) {
+      Outcome later;
+      later.look_again = wait;
+      return later;
+    }
+  }
+  Outcome told = parts_.applier.write_status(key, meta, decision);
+  if (!told.error) patience_.settled(key);
+  return told;
+}
+
 Outcome Controller::pass_model(const Key& key) {
   const auto observed = observe_model(key);
   if (!observed) {
+    patience_.settled(key);
     parts_.sampler.want(key, {}, false);
     return {};
   }
   const Decision decision = reconcile_model(parts_.settings, *observed, parts_.clock.wall());
   Outcome outcome = parts_.applier.carry_out(key, decision);
-  outcome = joined(std::move(outcome), parts_.applier.write_status(key, observed->model.meta, decision));
+  outcome = joined(std::move(outcome), tell(key, observed->model.meta, decision));
 
   std::vector<Sampler::Target> targets;
   add_targets(Sampler::What::progress, decision.sample_progress, observed->fetch_pods, targets);

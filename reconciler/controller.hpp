@@ -12,6 +12,7 @@
 #include "common/base/metrics.hpp"
 #include "common/net/api_client.hpp"
 #include "reconciler/apply/applier.hpp"
+#include "reconciler/apply/patience.hpp"
 #include "reconciler/cache/cache.hpp"
 #include "reconciler/cache/claim_reader.hpp"
 #include "reconciler/queue/work_queue.hpp"
@@ -32,8 +33,10 @@ class Controller {
     Sampler& sampler;
     Applier& applier;
     base::MetricTable& metrics;
+    StatusPatience::Timing patience = StatusPatience::Timing();
   };
-  explicit Controller(Parts parts) : parts_(parts), claims_(parts.api, parts.clock) {}
+  explicit Controller(Parts parts)
+      : parts_(parts), claims_(parts.api, parts.clock), patience_(parts.clock, parts.patience) {}
 
   /// Takes keys until the queue is shut down; each worker is one thread. While `active(false)` keys stay in the queue.
   void work();
@@ -43,12 +46,17 @@ class Controller {
 
   /// Names of the cluster's PriorityClasses; null while not known.
   void set_priority_classes(std::shared_ptr<const std::set<std::string>> names);
+  /// Fields of ours that the live CRD lacks. When they change, every object is due.
+  void set_missing_fields(std::vector<std::string> fields);
 
  private:
   void pass(const Key& key);
+  void add_all();
   [[nodiscard]] Outcome pass_service(const Key& key);
   [[nodiscard]] Outcome pass_model(const Key& key);
   void want_samples(const Key& key, const Decision& decision, const Observed& observed);
+  /// Writes the status, unless it waits for what comes next.
+  [[nodiscard]] Outcome tell(const Key& key, const ObjectMeta& meta, const Decision& decision);
   void finish(const Key& key, const Outcome& outcome);
   void look_again(const Key& key, const Decision& decision, const Outcome& outcome);
   void report(const Key& key, const std::optional<base::Error>& error);
@@ -59,11 +67,13 @@ class Controller {
 
   const Parts parts_;
   ClaimReader claims_;
+  StatusPatience patience_;
   std::atomic<bool> active_ = false;
   mutable std::mutex mutex_;  // guards all below
   std::map<Key, std::string> errors_;
   std::map<Key, std::vector<ApplyProblem>> problems_;
   std::shared_ptr<const std::set<std::string>> priority_classes_;
+  std::shared_ptr<const std::vector<std::string>> missing_fields_;
 };
 
 }  // namespace reconciler

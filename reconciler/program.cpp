@@ -22,6 +22,8 @@ using std::chrono::seconds;
 constexpr seconds kCertificatePause{60};
 constexpr seconds kCertificateRetry{2};
 constexpr std::chrono::minutes kSlowChecks{10};
+/// While the CRD lacks fields: somebody will mend it soon.
+constexpr seconds kCrdRetry{30};
 /// A Pod that does not answer holds one of them for up to 1.5 s.
 constexpr int kSamplerThreads = 4;
 
@@ -70,7 +72,7 @@ base::Result<> Program::start() {
                                           [this](Resource resource, const std::string& at, const std::string& name) {
                                             applier_->forget(resource, at, name);
                                           });
-  sampler_ = std::make_unique<Sampler>(surroundings_.fetch, notify, surroundings_.sampler);
+  sampler_ = std::make_unique<Sampler>(surroundings_.fetch, surroundings_.knock, notify, surroundings_.sampler);
   lease_ = std::make_unique<LeaderLease>(*lease_api_, clock_,
                                          LeaderLease::Options{.name_space = options_.own_namespace,
                                                               .name = options_.lease_name,
@@ -81,8 +83,8 @@ base::Result<> Program::start() {
                                          [this](bool leading) { set_leading(leading); });
   applier_ = std::make_unique<Applier>(*api_, *cache_, clock_,
                                        [this] { return options_.leader_elect ? lease_->holds() : leading_.load(); });
-  controller_ = std::make_unique<Controller>(
-      Controller::Parts{options_.settings, clock_, *api_, *cache_, queue_, *sampler_, *applier_, metrics_});
+  controller_ = std::make_unique<Controller>(Controller::Parts{options_.settings, clock_, *api_, *cache_, queue_,
+                                                               *sampler_, *applier_, metrics_, surroundings_.patience});
   if (!options_.webhook_service.empty()) {
     certificates_ = std::make_unique<CertificateRotation>(
         *api_, clock_,
@@ -221,7 +223,7 @@ void Program::keep_house() {
     if (now < slow_due) continue;
     slow_due = now + kSlowChecks;
     if (!std::exchange(rights_checked, true)) check_rights();
-    if (options_.watch_namespaces.empty()) check_crds();
+    if (options_.watch_namespaces.empty() && !check_crds()) slow_due = now + kCrdRetry;
   }
 }
 
@@ -246,11 +248,19 @@ void Program::check_rights() {
   for (const auto& sentence : *missing) base::log::error("right-missing", {{"what", sentence}});
 }
 
-void Program::check_crds() {
+bool Program::check_crds() {
   const auto missing = missing_fields(*api_);
-  if (!missing) return base::log::warning("crds-not-checked", {{"problem", missing.error().to_string()}});
-  for (const auto& field : *missing)
-    base::log::error("crd-field-missing", {{"field", field}, {"fix", "apply the CRDs of this release"}});
+  if (!missing) {
+    base::log::warning("crds-not-checked", {{"problem", missing.error().to_string()}});
+    return true;
+  }
+  if (*missing != missing_fields_) {
+    for (const auto& field : *missing)
+      base::log::error("crd-field-missing", {{"field", field}, {"fix", "apply the CRDs of this release"}});
+    missing_fields_ = *missing;
+    controller_->set_missing_fields(*missing);
+  }
+  return missing->empty();
 }
 
 void Program::read_priority_classes() {

@@ -17,6 +17,7 @@
 #include "reconciler/lease/lease.hpp"
 #include "reconciler/options.hpp"
 #include "reconciler/queue/work_queue.hpp"
+#include "reconciler/sample/knock.hpp"
 #include "reconciler/sample/sampler.hpp"
 
 namespace reconciler {
@@ -32,10 +33,12 @@ class Program {
     Reflector::Timing reflector;
     Sampler::Timing sampler;
     Sampler::Fetch fetch = fetch_from_pod;
+    Sampler::KnockAt knock = knock_at;
     std::chrono::milliseconds lease_duration{15000};
     std::chrono::milliseconds lease_renew{5000};
     std::chrono::milliseconds lease_deadline{10000};
     WorkQueue::Delays queue;
+    StatusPatience::Timing patience;
   };
   [[nodiscard]] static base::Result<std::unique_ptr<Program>> make(const Options& options, Surroundings surroundings);
   ~Program();
@@ -56,7 +59,8 @@ class Program {
   void add_routes();
   void keep_house();
   void check_rights();
-  void check_crds();
+  /// True when the live CRD has all our fields, or cannot be read.
+  [[nodiscard]] bool check_crds();
   void read_priority_classes();
   void check_certificates();
   [[nodiscard]] bool synced() const;
@@ -83,6 +87,7 @@ class Program {
   net::Cancellation stopping_;
   std::atomic<bool> leading_ = false;
   std::string certificate_problem_;
+  std::vector<std::string> missing_fields_;
   std::vector<std::thread> workers_;
   std::thread lease_thread_;
   std::vector<std::thread> threads_;

@@ -31,14 +31,14 @@ struct AccessRule {
 [[nodiscard]] std::span<const AccessRule> access_rules();
 
 struct AccessQuestion {
-  std::vector<std::string> watched_namespaces;  ///< empty: all
-  std::string own_namespace;
+  std::vector<std::string> watched_namespaces = {};  ///< empty: all
+  std::string own_namespace = {};
   bool leader_election = true;
   bool certificates = false;
-  std::string secret_name;
-  std::string lease_name;
-  std::string mutating_configuration;
-  std::string validating_configuration;
+  std::string secret_name = {};
+  std::string lease_name = {};
+  std::string mutating_configuration = {};
+  std::string validating_configuration = {};
 };
 
 /// Asks the API server (SelfSubjectAccessReview) about each row; gives a sentence for each right that is missing:

@@ -24,6 +24,8 @@ ServiceObject decode_service(const base::JsonValue& object) {
   service.meta = decode_meta(object);
   service.mistakes = mistakes_of(object);
   service.status = status_of(object);
+  const auto* advertised = base::find_path(object, {"status", "advertisedModels"});
+  service.advertises = advertised != nullptr && advertised->IsArray() && !advertised->Empty();
   return service;
 }
 

@@ -61,6 +61,13 @@ std::vector<std::string> advertised(const Plan& plan, const std::string& templat
   return names;
 }
 
+/// The Service takes connections, as far as we can tell. It is asked before its first names are advertised, then no
+/// more.
+bool front_answers(const Plan& plan, bool is_asked) {
+  if (!is_asked) return plan.observed.network_service.has_value();
+  return plan.observed.front && *plan.observed.front != Knock::refused;
+}
+
 std::vector<std::string> unreachable_agents(const Plan& plan) {
   std::vector<std::string> pods;
   if (!plan.router) return pods;
@@ -277,13 +284,28 @@ std::string find_preset_pending(const Look& look) {
   return {};
 }
 
+std::string find_endpoint_pending(const Look& look) {
+  if (!look.so_far.awaits_front) return {};
+  const auto& service = look.plan.observed.network_service;
+  if (!service) return "the Service is being made";
+  return "Service " + service->meta.name + " at " + service->cluster_ip +
+         (look.plan.observed.front ? " refuses connections: kube-proxy has no endpoint for it yet" : " is being tried");
+}
+
 std::string find_not_listed(const Look& look) {
+  if (look.so_far.awaits_front) return {};
   std::vector<std::string> missing;
   for (const auto& model : look.plan.models) {
     const bool listed = std::ranges::find(look.so_far.advertised, model.entry.name) != look.so_far.advertised.end();
     if (!listed && model.state == ModelState::available) missing.push_back(model.entry.name);
   }
   return missing.empty() ? std::string{} : "not listed by every ready Pod: " + base::join(missing, ", ");
+}
+
+std::string find_crd_outdated(const Look& look) {
+  const auto& missing = look.plan.observed.missing_fields;
+  if (!missing || missing->empty()) return {};
+  return "the CRD lacks " + base::join(*missing, ", ") + ": apply the CRDs of this release";
 }
 
 struct Row {
@@ -315,13 +337,20 @@ constexpr std::array kRows = {
     Row{"RollingOut", find_rolling_out},
     Row{"PodsNotReady", find_pods_not_ready},
     Row{"PresetPending", find_preset_pending},
+    Row{"EndpointPending", find_endpoint_pending},
     Row{"ModelsNotListed", find_not_listed},
+    Row{"CrdOutdated", find_crd_outdated},
 };
 
 }  // namespace
 
 const Problem* Diagnosis::find(std::string_view reason) const {
   const auto found = std::ranges::find_if(problems, [&](const auto& problem) { return problem.row->reason == reason; });
+  return found == problems.end() ? nullptr : &*found;
+}
+
+const Problem* Diagnosis::obstacle() const {
+  const auto found = std::ranges::find_if(problems, [](const auto& problem) { return problem.row->blocks; });
   return found == problems.end() ? nullptr : &*found;
 }
 
@@ -332,6 +361,11 @@ Diagnosis diagnose(const Plan& plan, const std::string& template_hash) {
   diagnosis.ready = live && live->meta.owner_uid == plan.service.metadata.uid ? live->ready : 0;
   diagnosis.models_available = std::ranges::count(plan.models, ModelState::available, &ServedModel::state);
   diagnosis.advertised = advertised(plan, template_hash);
+  const auto& front = plan.observed.network_service;
+  diagnosis.wants_knock =
+      !diagnosis.advertised.empty() && !plan.observed.service.advertises && front && !front->cluster_ip.empty();
+  diagnosis.awaits_front = !diagnosis.advertised.empty() && !front_answers(plan, diagnosis.wants_knock);
+  if (diagnosis.awaits_front) diagnosis.advertised.clear();
   diagnosis.unreachable = unreachable_agents(plan);
   for (const auto& row : kRows) {
     if (auto message = row.find({plan, diagnosis, template_hash}); !message.empty())

@@ -21,6 +21,10 @@ struct Diagnosis {
   std::int64_t models_available = 0;
   /// Names that a client can pick now, in spec order.
   std::vector<std::string> advertised;
+  /// Names would be advertised if the Service answered.
+  bool awaits_front = false;
+  /// The Service has an address, and is about to get its first names.
+  bool wants_knock = false;
   /// Ready Pods whose agent does not answer.
   std::vector<std::string> unreachable;
   /// In the order of the table.
@@ -28,6 +32,9 @@ struct Diagnosis {
 
   /// The problem of this reason, or null.
   [[nodiscard]] const Problem* find(std::string_view reason) const;
+  /// The first that keeps it from being Ready, or null.
+  [[nodiscard]] const Problem* obstacle() const;
+  [[nodiscard]] bool is_ready() const { return obstacle() == nullptr; }
 };
 
 /// `template_hash` is that of the Deployment as it should be; empty when none is wanted.

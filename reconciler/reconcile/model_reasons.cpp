@@ -1,7 +1,8 @@
 #include "reconciler/reconcile/model_reasons.hpp"
 
-#include <algorithm>
 #include <array>
+
+#include "reconciler/reconcile/rows.hpp"
 
 namespace reconciler {
 namespace {
@@ -54,8 +55,8 @@ std::string_view to_string(ModelState state) { return kStates[static_cast<std::s
 std::span<const ModelReason> model_reasons() { return kReasons; }
 
 ModelState state_of(std::string_view reason) {
-  const auto* row = std::ranges::find(kReasons, reason, &ModelReason::reason);
-  return row == kReasons.end() ? failed : row->state;
+  const auto* row = find_reason(kReasons, reason);
+  return row == nullptr ? failed : row->state;
 }
 
 }  // namespace reconciler

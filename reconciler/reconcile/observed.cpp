@@ -188,6 +188,8 @@ ChildView decode_child(const JsonValue& object) {
   ChildView child;
   child.meta = decode_meta(object);
   child.service = label(object, names::kServiceLabel);
+  child.cluster_ip = string_at(object, {"spec", "clusterIP"});
+  if (child.cluster_ip == "None") child.cluster_ip.clear();
   if (const auto preset = base::as_string(find_path(object, {"data", "models.ini"}))) {
     child.preset_hash = preset_hash(*preset);
     child.preset_files = preset_files(*preset);

@@ -41,6 +41,8 @@ struct ServiceObject {
   std::string mistakes;
   /// `status` as compact JSON text; "{}" when there is none.
   std::string status = "{}";
+  /// status.advertisedModels names some.
+  bool advertises = false;
 };
 
 /// A Model, likewise.
@@ -145,6 +147,8 @@ struct ChildView {
   ObjectMeta meta;
   /// Label inference.llmkube.dev/service.
   std::string service;
+  /// Of the Service: spec.clusterIP; empty when it has none ("None" counts as none).
+  std::string cluster_ip;
   /// Of the ConfigMap: first 16 hex of sha256 of models.ini, as the agent reports it.
   std::string preset_hash;
   /// Of the ConfigMap: the files that models.ini names for each model.
@@ -182,6 +186,10 @@ struct FetchProgress {
   bool operator==(const FetchProgress&) const = default;
 };
 
+/// What came of a TCP connection to a Service: somebody takes it; it is refused, as long as kube-proxy knows no
+/// endpoint of it; or nothing can be said, for want of an answer, say because a policy keeps us from it.
+enum class Knock { open, refused, unknown };
+
 /// A child that the API server refused at the last apply.
 struct ApplyProblem {
   /// Kind and name of the child.
@@ -214,9 +222,13 @@ struct Observed {
   std::vector<AgentSample> agents;
   /// By name of the fetch Pod.
   std::map<std::string, FetchProgress, std::less<>> progress;
+  /// What came of the latest knock at the Service's cluster IP; nothing: not asked for, or not done yet.
+  std::optional<Knock> front;
   std::vector<ApplyProblem> problems;
   /// Names of the cluster's PriorityClasses; null: not known, then only a class named by the user is passed on.
   std::shared_ptr<const std::set<std::string>> priority_classes;
+  /// Fields of ours that the cluster's CRD lacks; null: none, or not known.
+  std::shared_ptr<const std::vector<std::string>> missing_fields;
 };
 
 /// Everything that the decision about one Model rests on.

@@ -117,7 +117,9 @@ Decision reconcile(const Settings& settings, const Observed& observed, base::Wal
   delete_unwanted(plan, Kind::config_map, observed.config_map, decision);
   nudge_pods(plan, now, decision);
   const Diagnosis diagnosis = diagnose(plan, hash);
-  ask_for_samples(plan, diagnosis.problems.empty(), decision);
+  ask_for_samples(plan, diagnosis.is_ready(), decision);
+  if (diagnosis.wants_knock)
+    decision.knock = {observed.network_service->cluster_ip, static_cast<int>(plan.spec().endpoint.port)};
   decide_status(plan, diagnosis, now, decision);
   return decision;
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -67,6 +68,11 @@ struct Decision {
   /// Body of a server-side apply to the status subresource (apiVersion, kind, metadata, status); nothing when the
   /// status says it already.
   std::optional<std::string> status;
+  /// What the status says may wait a moment for what comes next: the object has one already, no name leaves it, and
+  /// neither Ready nor Degraded turns.
+  bool status_can_wait = false;
+  /// Equal for statuses that differ in their times alone.
+  std::uint64_t status_mark = 0;
   std::vector<Event> events;
   /// A name leaves advertisedModels: clients must read that before the name stops answering.
   bool status_first = false;
@@ -77,6 +83,12 @@ struct Decision {
   std::vector<std::string> sample_agents;
   std::vector<std::string> sample_progress;
   std::chrono::milliseconds sample_every{2000};
+  /// Knock at this Service, at once and again while it refuses: its first names wait for it.
+  struct Front {
+    std::string ip;
+    int port = 0;
+  };
+  std::optional<Front> knock;
 };
 
 /// Field manager of children, and of statuses.

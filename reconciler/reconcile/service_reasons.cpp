@@ -1,8 +1,9 @@
 #include "reconciler/reconcile/service_reasons.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstdlib>
+
+#include "reconciler/reconcile/rows.hpp"
 
 namespace reconciler {
 namespace {
@@ -55,7 +56,12 @@ constexpr std::array kReasons = {
     ServiceReason{"PodsNotReady", creating, false, kBlocks, "Fewer Pods are ready than wanted."},
     ServiceReason{"PresetPending", creating, false, kBlocks,
                   "A Pod still serves the preset before: it takes the new one when the models concerned are idle."},
+    ServiceReason{"EndpointPending", creating, false, kBlocks,
+                  "The Service does not take connections yet (seen from the reconciler, waited for at most 10 s)."},
     ServiceReason{"ModelsNotListed", creating, false, kBlocks, "A ready Pod does not list a model yet."},
+    ServiceReason{"CrdOutdated", creating, kDegrades, false,
+                  "The cluster's CRD lacks fields of this release (the message names them), so the API server drops "
+                  "them: apply this release's CRDs."},
 };
 
 constexpr std::array kConditions = {
@@ -88,8 +94,8 @@ std::string_view to_string(Phase phase) { return kPhases[static_cast<std::size_t
 std::span<const ServiceReason> service_reasons() { return kReasons; }
 
 const ServiceReason& service_reason(std::string_view reason) {
-  const auto* row = std::ranges::find(kReasons, reason, &ServiceReason::reason);
-  if (row == kReasons.end()) std::abort();
+  const auto* row = find_reason(kReasons, reason);
+  if (row == nullptr) std::abort();
   return *row;
 }
 
@@ -98,8 +104,8 @@ std::span<const ConditionInfo> conditions() { return kConditions; }
 std::span<const EventInfo> events() { return kEvents; }
 
 bool is_warning(std::string_view event) {
-  const auto* row = std::ranges::find(kEvents, event, &EventInfo::reason);
-  return row == kEvents.end() || row->warning;
+  const auto* row = find_reason(kEvents, event);
+  return row == nullptr || row->warning;
 }
 
 }  // namespace reconciler

@@ -60,12 +60,6 @@ json render_models(const Plan& plan) {
   return list;
 }
 
-/// What stands between the service and Ready: the first problem that blocks.
-const Problem* blocking(const Diagnosis& diagnosis) {
-  const auto found = std::ranges::find_if(diagnosis.problems, [](const auto& at) { return at.row->blocks; });
-  return found == diagnosis.problems.end() ? nullptr : &*found;
-}
-
 template <class Wanted>
 const Problem* first(const Diagnosis& diagnosis, Wanted wanted) {
   const auto found = std::ranges::find_if(diagnosis.problems, wanted);
@@ -74,7 +68,7 @@ const Problem* first(const Diagnosis& diagnosis, Wanted wanted) {
 
 /// LLMKube's order: Suspended, Ready, Progressing while something is ready, Stopped, else what is in the way.
 Phase phase_of(const Plan& plan, const Diagnosis& diagnosis) {
-  const auto* obstacle = blocking(diagnosis);
+  const auto* obstacle = diagnosis.obstacle();
   if (obstacle == nullptr) return Phase::ready;
   if (obstacle->row->phase == Phase::suspended) return Phase::suspended;
   if (diagnosis.ready > 0) return Phase::progressing;
@@ -99,7 +93,7 @@ std::string count_of(std::int64_t count, const std::string& thing) {
 }
 
 Condition ready_condition(const Plan& plan, const Diagnosis& diagnosis) {
-  if (const auto* obstacle = blocking(diagnosis))
+  if (const auto* obstacle = diagnosis.obstacle())
     return {"Ready", false, std::string(obstacle->row->reason), obstacle->message};
   const auto models = static_cast<std::int64_t>(plan.models.size());
   return {"Ready", true, "Ready", count_of(models, "model") + " on " + count_of(diagnosis.ready, "Pod")};
@@ -119,7 +113,7 @@ Condition models_condition(const Plan& plan, const Diagnosis& diagnosis) {
 }
 
 Condition progressing_condition(const Diagnosis& diagnosis) {
-  const auto* obstacle = blocking(diagnosis);
+  const auto* obstacle = diagnosis.obstacle();
   if (obstacle == nullptr) return {"Progressing", false, "Ready", "nothing is under way"};
   const bool at_rest = obstacle->row->phase == Phase::suspended || obstacle->row->phase == Phase::stopped;
   const auto* moving = first(diagnosis, [](const auto& at) { return at.row->blocks && !at.row->degrades; });
@@ -268,11 +262,15 @@ void add_event(std::vector<Event>& events, std::string_view reason, std::string 
   if (!reason.empty()) events.push_back({is_warning(reason), std::string(reason), std::move(message)});
 }
 
+/// One Event for all models that came into the same state.
 void add_model_events(const Plan& plan, const json& previous, std::vector<Event>& events) {
-  for (const auto& model : plan.models) {
-    if (previous_state(previous, model.entry.name) != to_string(model.state))
-      add_event(events, event_of(model.state),
-                "Model " + model.entry.name + ": " + model.reason + ": " + model.message);
+  for (const auto state : {ModelState::downloading, ModelState::available, ModelState::failed}) {
+    std::vector<std::string> parts;
+    for (const auto& model : plan.models) {
+      if (model.state == state && previous_state(previous, model.entry.name) != to_string(state))
+        parts.push_back("Model " + model.entry.name + ": " + model.reason + ": " + model.message);
+    }
+    if (!parts.empty()) add_event(events, event_of(state), base::join(parts, "; "));
   }
 }
 
@@ -310,6 +308,14 @@ bool withdraws(const json& previous, const std::vector<std::string>& advertised)
   });
 }
 
+/// Nobody is misled while it is a moment late: see Decision::status_can_wait.
+bool can_wait(const json& previous, const std::vector<Condition>& now) {
+  return previous.contains("conditions") && std::ranges::none_of(now, [&](const auto& condition) {
+           if (condition.type != "Ready" && condition.type != "Degraded") return false;
+           return (state_of_condition(previous, condition.type).first == "True") != condition.status;
+         });
+}
+
 }  // namespace
 
 void look_again(Decision& decision, std::chrono::milliseconds after) {
@@ -332,11 +338,14 @@ void decide_status(const Plan& plan, const Diagnosis& diagnosis, base::WallTime 
       return;
     }
   }
+  const auto said = all_conditions(plan, diagnosis);
   status["lastUpdated"] = base::format_rfc3339(now);
   decision.status = status_body("InferenceService", plan.observed.service.meta, status);
   decision.status_first = withdraws(previous, diagnosis.advertised);
+  decision.status_can_wait = !decision.status_first && can_wait(previous, said);
+  decision.status_mark = mark_of(std::move(status));
   add_model_events(plan, previous, decision.events);
-  add_condition_events(previous, all_conditions(plan, diagnosis), decision.events);
+  add_condition_events(previous, said, decision.events);
 }
 
 void decide_invalid_status(const Observed& observed, base::WallTime now, Decision& decision) {

@@ -47,6 +47,9 @@ struct Condition {
 /// `status` of an object as it stands; an empty object when the text is none.
 [[nodiscard]] nlohmann::json parse_status(const std::string& text);
 
+/// Equal for statuses that differ in their times alone.
+[[nodiscard]] std::uint64_t mark_of(nlohmann::json status);
+
 /// The body of a server-side apply to the status subresource.
 [[nodiscard]] std::string status_body(std::string_view kind, const ObjectMeta& meta, const nlohmann::json& status);
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.hpp"
@@ -64,6 +65,12 @@ bool says_already(const json& previous, const json& wanted, const std::vector<st
 json parse_status(const std::string& text) {
   auto status = json::parse(text, nullptr, false);
   return status.is_object() ? status : json::object();
+}
+
+std::uint64_t mark_of(json status) {
+  status.erase("lastUpdated");
+  for (auto& condition : status["conditions"]) condition.erase("lastTransitionTime");
+  return std::hash<std::string>{}(status.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 std::string status_body(std::string_view kind, const ObjectMeta& meta, const json& status) {

@@ -1,6 +1,7 @@
 #include "reconciler/sample/sampler.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "common/base/json.hpp"
@@ -16,78 +17,94 @@ constexpr std::size_t kLargestAnswer = std::size_t{1} << 20U;
 
 }  // namespace
 
-Sampler::Sampler(Fetch fetch, Changed changed, Timing timing)
-    : fetch_(std::move(fetch)), changed_(std::move(changed)), timing_(timing) {}
+Sampler::Sampler(Fetch fetch, KnockAt knock, Changed changed, Timing timing)
+    : fetch_(std::move(fetch)), knock_at_(std::move(knock)), changed_(std::move(changed)), timing_(timing) {}
 
-void Sampler::schedule(const PodKey& pod, PodState& state, Time due) {
-  schedule_.erase({state.due, pod});
+void Sampler::schedule(const Place& place, State& state, Time due) {
+  schedule_.erase({state.due, place});
   state.due = due;
-  schedule_.emplace(due, pod);
-  wake_.notify_one();
+  schedule_.emplace(due, place);
+  if (schedule_.begin()->second != place) return;
+  (has_watcher_ ? earlier_ : wake_).notify_one();
 }
 
 void Sampler::want(const Key& key, const std::vector<Target>& targets, bool on_the_way) {
   const std::lock_guard lock(mutex_);
   const Time now = Clock::now();
-  std::set<PodKey> fresh;
+  std::set<Place> fresh;
   for (const auto& target : targets) {
-    const PodKey pod{target.what, key.namespace_, target.pod};
-    fresh.insert(pod);
-    PodState& state = pods_[pod];
-    const bool is_new = state.ip != target.ip;
-    if (is_new) state.asked = Time{};
-    state.ip = target.ip;
+    const Place place{target.what, key.namespace_, target.name};
+    fresh.insert(place);
+    State& state = places_[place];
+    const bool is_new = state.target != target;
+    if (is_new) {
+      state.asked = state.first_knock = Time{};
+      state.front.reset();
+    }
+    state.target = target;
     state.wanted_by.insert(key);
     if (on_the_way || is_new) state.busy_until = now + timing_.busy_after_change;
     // Whatever led to this pass may have changed the answer too, but never more often than the busy pace.
+    const bool is_busy = target.what != What::front && (on_the_way || now < state.busy_until);
     const Time due = is_new ? now : std::max(now, state.asked + timing_.busy);
-    if (!state.asking && (is_new || ((on_the_way || now < state.busy_until) && due < state.due)))
-      schedule(pod, state, due);
+    if (!state.asking && (is_new || (is_busy && due < state.due))) schedule(place, state, due);
   }
   auto& before = wanted_[key];
-  for (const auto& pod : before) {
-    if (fresh.contains(pod)) continue;
-    const auto found = pods_.find(pod);
-    if (found == pods_.end()) continue;
+  for (const auto& place : before) {
+    if (fresh.contains(place)) continue;
+    const auto found = places_.find(place);
+    if (found == places_.end()) continue;
     found->second.wanted_by.erase(key);
     if (!found->second.wanted_by.empty() || found->second.asking) continue;
-    schedule_.erase({found->second.due, pod});
-    pods_.erase(found);
+    schedule_.erase({found->second.due, place});
+    places_.erase(found);
   }
   before = std::move(fresh);
   if (before.empty()) wanted_.erase(key);
 }
 
-bool Sampler::asked_all(const Key& key) const {
+template <class Visit>
+void Sampler::each_wanted(const Key& key, Visit visit) const {
   const std::lock_guard lock(mutex_);
   const auto wanted = wanted_.find(key);
-  return wanted == wanted_.end() || std::all_of(wanted->second.begin(), wanted->second.end(),
-                                                [this](const PodKey& pod) { return pods_.at(pod).asked != Time{}; });
+  if (wanted == wanted_.end()) return;
+  for (const auto& place : wanted->second) visit(places_.at(place));
+}
+
+bool Sampler::asked_all(const Key& key) const {
+  bool all = true;
+  each_wanted(key, [&](const State& state) { all = all && state.asked != Time{}; });
+  return all;
 }
 
 std::vector<AgentSample> Sampler::agents(const Key& key) const {
   std::vector<AgentSample> samples;
-  const std::lock_guard lock(mutex_);
-  const auto wanted = wanted_.find(key);
-  if (wanted == wanted_.end()) return samples;
-  for (const auto& pod : wanted->second)
-    if (const auto& state = pods_.at(pod); state.agent) samples.push_back(*state.agent);
+  each_wanted(key, [&](const State& state) {
+    if (state.agent) samples.push_back(*state.agent);
+  });
   return samples;
 }
 
 std::map<std::string, FetchProgress, std::less<>> Sampler::progress(const Key& key) const {
   std::map<std::string, FetchProgress, std::less<>> samples;
-  const std::lock_guard lock(mutex_);
-  const auto wanted = wanted_.find(key);
-  if (wanted == wanted_.end()) return samples;
-  for (const auto& pod : wanted->second)
-    if (const auto& state = pods_.at(pod); state.progress) samples.emplace(pod.pod, *state.progress);
+  each_wanted(key, [&](const State& state) {
+    if (state.progress) samples.emplace(state.target.name, *state.progress);
+  });
   return samples;
 }
 
-std::chrono::nanoseconds Sampler::interval(const PodState& state, Time now) const {
+std::optional<Knock> Sampler::front(const Key& key) const {
+  std::optional<Knock> found;
+  each_wanted(key, [&](const State& state) {
+    if (state.front) found = state.front;
+  });
+  return found;
+}
+
+std::chrono::nanoseconds Sampler::interval(const State& state, Time now) const {
+  if (state.front == Knock::refused) return timing_.knock;
   if (now < state.busy_until) return timing_.busy;
-  const std::chrono::duration<double> share(static_cast<double>(pods_.size()) / timing_.settled_per_second);
+  const std::chrono::duration<double> share(static_cast<double>(places_.size()) / timing_.settled_per_second);
   return std::max<std::chrono::nanoseconds>(timing_.settled,
                                             std::chrono::duration_cast<std::chrono::nanoseconds>(share));
 }
@@ -95,59 +112,67 @@ std::chrono::nanoseconds Sampler::interval(const PodState& state, Time now) cons
 void Sampler::run() {
   std::unique_lock lock(mutex_);
   while (!stopped_) {
-    if (schedule_.empty()) {
+    if (schedule_.empty() || has_watcher_) {
       wake_.wait(lock);
     } else if (const Time due = schedule_.begin()->first; due > Clock::now()) {
-      wake_.wait_until(lock, due);
+      has_watcher_ = true;
+      earlier_.wait_until(lock, due);
+      has_watcher_ = false;
     } else {
-      const PodKey pod = schedule_.begin()->second;
+      const Place place = schedule_.begin()->second;
       schedule_.erase(schedule_.begin());
-      if (!schedule_.empty()) wake_.notify_one();
-      ask(lock, pod);
+      if (!schedule_.empty()) wake_.notify_one();  // somebody else watches the clock meanwhile
+      ask(lock, place);
     }
   }
 }
 
-void Sampler::ask(std::unique_lock<std::mutex>& lock, const PodKey& pod) {
-  auto& before = pods_.at(pod);
-  before.asking = true;
-  const std::string ip = before.ip;
-  const bool is_agent = pod.what == What::agent;
-  lock.unlock();
-  const auto body = fetch_(ip, is_agent ? names::kAgentPort : names::kProgressPort, is_agent ? "/state" : "/progress");
-  lock.lock();
-  PodState& state = pods_.at(pod);
+void Sampler::ask(std::unique_lock<std::mutex>& lock, const Place& place) {
+  places_.at(place).asking = true;
+  const bool is_news = place.what == What::front ? knock(lock, place) : ask_pod(lock, place);
+  State& state = places_.at(place);
   state.asking = false;
   if (state.wanted_by.empty()) {
-    pods_.erase(pod);
+    places_.erase(place);
     return;
   }
   const Time now = Clock::now();
   const bool is_first = std::exchange(state.asked, now) == Time{};
-  if (take_answer(pod, state, body) || is_first) {
+  if (is_news || is_first) {
     state.busy_until = now + timing_.busy_after_change;
     const auto concerned = state.wanted_by;
-    schedule(pod, state, now + interval(state, now));
+    schedule(place, state, now + interval(state, now));
     lock.unlock();
     for (const auto& key : concerned) changed_(key);
     lock.lock();
   } else {
-    schedule(pod, state, now + interval(state, now));
+    schedule(place, state, now + interval(state, now));
   }
 }
 
-bool Sampler::take_answer(const PodKey& pod, PodState& state, const base::Result<std::string>& body) {
-  const auto parsed = body ? base::parse_json(*body, pod.pod) : std::unexpected(body.error());
-  if (pod.what == What::progress) {
+bool Sampler::ask_pod(std::unique_lock<std::mutex>& lock, const Place& place) {
+  const std::string ip = places_.at(place).target.ip;
+  const bool is_agent = place.what == What::agent;
+  lock.unlock();
+  const auto body = fetch_(ip, is_agent ? names::kAgentPort : names::kProgressPort, is_agent ? "/state" : "/progress");
+  lock.lock();
+  return take_answer(places_.at(place), body);
+}
+
+bool Sampler::take_answer(State& state, const base::Result<std::string>& body) {
+  const auto hash = body ? std::hash<std::string>{}(*body) : 0;
+  if (std::exchange(state.answer_hash, hash) == hash && body) return false;
+  const auto parsed = body ? base::parse_json(*body, state.target.name) : std::unexpected(body.error());
+  if (state.target.what == What::progress) {
     if (!parsed) return false;  // a fetcher that ended keeps its last word
     const auto progress = decode_progress(*parsed);
     return std::exchange(state.progress, progress) != progress;
   }
   AgentSample sample;
   if (parsed) {
-    sample = decode_agent_state(pod.pod, *parsed);
+    sample = decode_agent_state(state.target.name, *parsed);
   } else {
-    sample.pod = pod.pod;
+    sample.pod = state.target.name;
     sample.error = parsed.error().what;
   }
   if (state.agent == sample) return false;
@@ -155,10 +180,31 @@ bool Sampler::take_answer(const PodKey& pod, PodState& state, const base::Result
   return true;
 }
 
+bool Sampler::knock(std::unique_lock<std::mutex>& lock, const Place& place) {
+  Knock answer = Knock::unknown;
+  if (Clock::now() >= blind_until_) {
+    const Target target = places_.at(place).target;
+    lock.unlock();
+    answer = knock_at_(target.ip, target.port);
+    lock.lock();
+    silent_services_ = answer == Knock::unknown ? silent_services_ + 1 : 0;
+    if (silent_services_ >= timing_.blind_after) {
+      silent_services_ = 0;
+      blind_until_ = Clock::now() + timing_.blind_for;
+    }
+  }
+  State& state = places_.at(place);
+  const Time now = Clock::now();
+  if (state.first_knock == Time{}) state.first_knock = now;
+  if (answer == Knock::refused && now - state.first_knock >= timing_.knock_for) answer = Knock::unknown;
+  return std::exchange(state.front, answer) != answer;
+}
+
 void Sampler::stop() {
   const std::lock_guard lock(mutex_);
   stopped_ = true;
   wake_.notify_all();
+  earlier_.notify_all();
 }
 
 base::Result<std::string> fetch_from_pod(const std::string& ip, int port, const std::string& path) {

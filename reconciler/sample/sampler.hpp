@@ -19,11 +19,12 @@ namespace reconciler {
 /// Asks the programs in Pods how they are: the agents for /state, the fetchers for /progress, by the Pod's IP and with
 /// short timeouts. A Pod is asked at once when it is first wanted, every 2 s while its service is on the way, else
 /// every 10 s; with many settled Pods more seldom, so that all of them together are asked at most 5 times a second.
-/// Thread-safe.
+/// It also knocks at Services, every 250 ms for at most 10 s, until they no longer refuse. Thread-safe.
 class Sampler {
  public:
   /// Body of a 200, or why there is none.
   using Fetch = std::function<base::Result<std::string>(const std::string& ip, int port, const std::string& path)>;
+  using KnockAt = std::function<Knock(const std::string& ip, int port)>;
   /// An answer about this object differs from the one before.
   using Changed = std::function<void(const Key&)>;
 
@@ -34,25 +35,37 @@ class Sampler {
     std::chrono::milliseconds busy_after_change{20000};
     /// Of all settled Pods together.
     double settled_per_second = 5;
+    /// Between two knocks at a Service that refuses, and after how long it counts as one of which nothing is known.
+    std::chrono::milliseconds knock{250};
+    std::chrono::milliseconds knock_for{10000};
+    /// When so many Services in a row gave no answer at all, we cannot reach any: nobody is asked for a while.
+    int blind_after = 3;
+    std::chrono::milliseconds blind_for{std::chrono::minutes{10}};
   };
 
-  Sampler(Fetch fetch, Changed changed) : Sampler(std::move(fetch), std::move(changed), Timing()) {}
-  Sampler(Fetch fetch, Changed changed, Timing timing);
+  Sampler(Fetch fetch, KnockAt knock, Changed changed)
+      : Sampler(std::move(fetch), std::move(knock), std::move(changed), Timing()) {}
+  Sampler(Fetch fetch, KnockAt knock, Changed changed, Timing timing);
 
-  enum class What { agent, progress };
+  /// The agent or the fetcher in a Pod, or the front of a Service.
+  enum class What { agent, progress, front };
   struct Target {
     What what = What::agent;
-    std::string pod;
+    /// Of the Pod or the Service.
+    std::string name;
     std::string ip;
+    int port = 0;
+    bool operator==(const Target&) const = default;
   };
   /// What `key` wants to know from now on, in place of what it wanted before; `on_the_way` says that it just changed.
   void want(const Key& key, const std::vector<Target>& targets, bool on_the_way);
 
-  /// Whether each of the Pods that `key` wants was asked at least once, whatever came of it.
+  /// Whether each of the Pods and Services that `key` wants was asked at least once, whatever came of it.
   [[nodiscard]] bool asked_all(const Key& key) const;
   /// The latest answers about what `key` wants; a Pod that was never asked is not among them.
   [[nodiscard]] std::vector<AgentSample> agents(const Key& key) const;
   [[nodiscard]] std::map<std::string, FetchProgress, std::less<>> progress(const Key& key) const;
+  [[nodiscard]] std::optional<Knock> front(const Key& key) const;
 
   /// Asks until `stop`; any number of threads may.
   void run();
@@ -60,37 +73,53 @@ class Sampler {
 
  private:
   using Time = std::chrono::steady_clock::time_point;
-  struct PodKey {
+  /// What is asked, and where it is.
+  struct Place {
     What what;
     std::string namespace_;
-    std::string pod;
-    auto operator<=>(const PodKey&) const = default;
+    std::string name;
+    auto operator<=>(const Place&) const = default;
   };
-  struct PodState {
-    std::string ip;
+  struct State {
+    Target target;
     std::set<Key> wanted_by;
     Time due{};
     Time busy_until{};
     Time asked{};
     bool asking = false;
+    /// Of the latest answer: the same bytes say nothing new.
+    std::size_t answer_hash = 0;
     std::optional<AgentSample> agent;
     std::optional<FetchProgress> progress;
+    std::optional<Knock> front;
+    Time first_knock{};
   };
 
-  void ask(std::unique_lock<std::mutex>& lock, const PodKey& pod);
-  void schedule(const PodKey& pod, PodState& state, Time due);
-  /// True when the answer says something new.
-  [[nodiscard]] static bool take_answer(const PodKey& pod, PodState& state, const base::Result<std::string>& body);
-  [[nodiscard]] std::chrono::nanoseconds interval(const PodState& state, Time now) const;
+  void ask(std::unique_lock<std::mutex>& lock, const Place& place);
+  void schedule(const Place& place, State& state, Time due);
+  /// Asks a Pod or knocks at a Service, without the lock; true when the answer says something new.
+  [[nodiscard]] bool ask_pod(std::unique_lock<std::mutex>& lock, const Place& place);
+  [[nodiscard]] bool knock(std::unique_lock<std::mutex>& lock, const Place& place);
+  [[nodiscard]] static bool take_answer(State& state, const base::Result<std::string>& body);
+  [[nodiscard]] std::chrono::nanoseconds interval(const State& state, Time now) const;
+  /// Calls `visit` for the state of each place that `key` wants.
+  template <class Visit>
+  void each_wanted(const Key& key, Visit visit) const;
 
   const Fetch fetch_;
+  const KnockAt knock_at_;
   const Changed changed_;
   const Timing timing_;
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable wake_;
-  std::map<PodKey, PodState> pods_;
-  std::map<Key, std::set<PodKey>> wanted_;
-  std::set<std::pair<Time, PodKey>> schedule_;
+  /// One thread at a time watches the clock, so that a sample that is due wakes one and not all.
+  bool has_watcher_ = false;
+  std::condition_variable earlier_;
+  std::map<Place, State> places_;
+  std::map<Key, std::set<Place>> wanted_;
+  std::set<std::pair<Time, Place>> schedule_;
+  int silent_services_ = 0;
+  Time blind_until_{};
   bool stopped_ = false;
 };
 

@@ -236,16 +236,23 @@ bool ApiServer::answer(int fd, const Request& request) {
   return send_all(fd, text);
 }
 
+Answer ApiServer::review(const Json& body) const {
+  const auto asked = body.value("/spec/resourceAttributes"_json_pointer, Json::object());
+  const bool is_denied = std::any_of(denied_.begin(), denied_.end(), [&](const Right& right) {
+    return asked.value("verb", "") == right.verb && asked.value("resource", "") == right.resource;
+  });
+  return {201, {{"kind", "SelfSubjectAccessReview"}, {"status", {{"allowed", !is_denied}}}}};
+}
+
 Answer ApiServer::dispatch(const Request& request) {
-  if (request.path.find("selfsubjectaccessreviews") != std::string::npos)
-    return {201, {{"kind", "SelfSubjectAccessReview"}, {"status", {{"allowed", true}}}}};
-  const auto path = parse_path(request.path);
-  if (!path) return failure(404, "NotFound", "no such path");
   Json body;
   if (!request.body.empty()) {
     body = Json::parse(request.body, nullptr, false);
     if (body.is_discarded()) return failure(400, "BadRequest", "not JSON");
   }
+  if (request.path.find("selfsubjectaccessreviews") != std::string::npos) return review(body);
+  const auto path = parse_path(request.path);
+  if (!path) return failure(404, "NotFound", "no such path");
   const auto manager = request.query.contains("fieldManager") ? request.parameter("fieldManager") : "unknown";
   if (request.method == "GET") return path->name.empty() ? list_page(request, *path) : store_.get(*path);
   if (request.method == "POST") return store_.create(*path, std::move(body), manager);
@@ -388,6 +395,11 @@ void ApiServer::cut_watches() {
   const std::lock_guard lock(mutex_);
   ++watch_epoch_;
   changed_.notify_all();
+}
+
+void ApiServer::deny(Right right) {
+  const std::lock_guard lock(mutex_);
+  denied_.push_back(std::move(right));
 }
 
 void ApiServer::compact() {

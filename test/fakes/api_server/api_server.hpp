@@ -67,6 +67,12 @@ class ApiServer {
   [[nodiscard]] std::vector<Json> list(const std::string& collection);
 
   void inject(Fault fault);
+  /// Access reviews about this verb and resource ("deployments") say no; all others say yes.
+  struct Right {
+    std::string verb;
+    std::string resource;
+  };
+  void deny(Right right);
   void clear_faults();
   /// Watches no longer send anything, bookmarks included, until `resume_watches`; their connections stay open.
   void stall_watches(bool stalled);
@@ -107,6 +113,7 @@ class ApiServer {
   /// False when the connection must be closed.
   bool answer(int fd, const Request& request);
   Answer dispatch(const Request& request);
+  [[nodiscard]] Answer review(const Json& body) const;
   Answer list_page(const Request& request, const ObjectPath& path);
   void watch(int fd, const Request& request, const ObjectPath& path);
   [[nodiscard]] std::optional<Fault> take_fault(const Request& request);
@@ -120,6 +127,7 @@ class ApiServer {
   Store store_;
   long compacted_ = 0;
   std::list<Fault> faults_;
+  std::list<Right> denied_;
   std::vector<Call> calls_;
   bool stalled_ = false;
   bool down_ = false;

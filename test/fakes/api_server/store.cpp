@@ -114,6 +114,12 @@ Answer Store::commit(const ObjectPath& path, Stored before, Stored after, bool i
     metadata["uid"] = "uid-" + std::to_string(++uids);
     metadata["creationTimestamp"] = "2026-11-24T20:00:00Z";
     metadata["generation"] = 1;
+    if (path.collection() == "/api/v1/services" && after.object.contains("spec")) {
+      static std::atomic<int> addresses = 0;
+      auto& address = after.object["spec"]["clusterIP"];
+      const int number = ++addresses;
+      if (address.is_null()) address = "10.96." + std::to_string(number / 250) + "." + std::to_string(1 + number % 250);
+    }
   } else if (before.object.value("spec", Json()) != after.object.value("spec", Json())) {
     metadata["generation"] = metadata.value("generation", 1) + 1;
   }

@@ -69,11 +69,12 @@ struct Node::Watched {
 
 Node::Node(net::ApiConfig config, Options options) : options_(options) {
   api_ = std::move(*net::ApiClient::make(std::move(config)));
-  static const std::array<Watched, 4> kWatched{{
+  static const std::array<Watched, 5> kWatched{{
       {"/apis/batch/v1", "jobs", kOfModel, &Node::run_job},
       {"/apis/apps/v1", "deployments", kOfService, &Node::run_deployment},
       {"/api/v1", "configmaps", kOfService, &Node::read_preset},
       {"/api/v1", "pods", kOfService, &Node::learn_address},
+      {"/api/v1", "services", kOfService, &Node::learn_cluster_ip},
   }};
   for (const auto& watched : kWatched) threads_.emplace_back([this, &watched] { follow(watched); });
 }
@@ -231,6 +232,10 @@ void Node::run_deployment(const JsonValue& deployment) {
                          {"containerStatuses", {running_container("llama-server")}}};
     set_status(pods + "/" + name + "-pod", status.dump());
   }
+  {
+    const std::lock_guard lock(mutex_);
+    if (replicas > 0) running_.insert(key_of(deployment));
+  }
   const Json status = {{"observedGeneration", generation},
                        {"replicas", replicas},
                        {"updatedReplicas", replicas},
@@ -247,6 +252,23 @@ void Node::learn_address(const JsonValue& pod) {
   const std::lock_guard lock(mutex_);
   addresses_[service] = address;
   services_[address] = service;
+}
+
+void Node::learn_cluster_ip(const JsonValue& network_service) {
+  const auto service = string_at(network_service, {"metadata", "labels", kOfService});
+  const std::lock_guard lock(mutex_);
+  cluster_ips_[string_at(network_service, {"spec", "clusterIP"})] =
+      string_at(network_service, {"metadata", "namespace"}) + "/" + service;
+}
+
+bool Node::takes_connections(const std::string& cluster_ip) {
+  const std::lock_guard lock(mutex_);
+  const auto service = cluster_ips_.find(cluster_ip);
+  if (service == cluster_ips_.end() || !running_.contains(service->second)) return false;
+  if (refusals_of_[service->second] >= refusals_) return true;
+  ++refusals_of_[service->second];
+  ++refused_;
+  return false;
 }
 
 void Node::read_preset(const JsonValue& config_map) {

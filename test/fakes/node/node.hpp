@@ -34,6 +34,13 @@ class Node {
   /// What the program in the Pod with this address answers to GET /state: all models of the preset, unloaded.
   [[nodiscard]] base::Result<std::string> answer(const std::string& address, const std::string& path);
 
+  /// Whether somebody takes a connection to this address of a Service: kube-proxy knows its Pods.
+  [[nodiscard]] bool takes_connections(const std::string& cluster_ip);
+  /// kube-proxy is late: it refuses so many connections to each Service first.
+  void be_late(int refusals) { refusals_ = refusals; }
+  /// Connections that were refused for it.
+  [[nodiscard]] int refused() const { return refused_; }
+
   /// Writes made so far, to tell them from the controller's.
   [[nodiscard]] std::uint64_t writes() const { return writes_; }
 
@@ -48,6 +55,7 @@ class Node {
   /// Of a Pod that an earlier Node made.
   void learn_address(const base::JsonValue& pod);
   void read_preset(const base::JsonValue& config_map);
+  void learn_cluster_ip(const base::JsonValue& network_service);
   [[nodiscard]] std::string address_of(const std::string& service);
   /// Calls until it is done or answered with `settled`, as the controllers and the kubelet do: however long the API
   /// server is away, nothing of theirs is given up.
@@ -59,12 +67,18 @@ class Node {
   std::unique_ptr<net::ApiClient> api_;
   net::Cancellation stopping_;
   std::atomic<std::uint64_t> writes_ = 0;
+  std::atomic<int> refusals_ = 0;
+  std::atomic<int> refused_ = 0;
   std::mutex mutex_;  // guards all below
   /// "namespace/service" by address and back, and the models.ini of each.
   std::map<std::string, std::string> addresses_;
   std::map<std::string, std::string> services_;
   std::map<std::string, std::string> presets_;
   std::set<std::string> finished_jobs_;
+  /// "namespace/service" by cluster IP, the services that have a Pod, and how often each was refused.
+  std::map<std::string, std::string> cluster_ips_;
+  std::set<std::string> running_;
+  std::map<std::string, int> refusals_of_;
   std::vector<std::thread> threads_;
 };
 

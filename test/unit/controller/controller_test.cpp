@@ -50,12 +50,12 @@ TEST_CASE("a restart of the controller writes nothing that changes anything") {
   r.server.forget_calls();
   r.start();
   const bool applied = Running::eventually([&] { return r.server.count("PATCH", "configmaps") >= 2; }, 10s);
-  INFO(r.story());
   REQUIRE(applied);
   CHECK(r.is_quiet());
   long leases = 0;
   for (const auto& call : r.server.calls())
     if (call.method != "GET" && call.target.find("/leases") != std::string::npos) ++leases;
+  INFO(r.story());
   CHECK(r.server.snapshot().version() - before <= leases + 1);
 }
 
@@ -124,6 +124,36 @@ TEST_CASE("a third model joins without a change of the Deployment's template") {
                        {{"spec", {{"models", {{{"name", "a"}}, {{"name", "b"}}, {{"name", "c"}}}}}}}, "kubectl");
   CHECK(Running::eventually([&] { return r.is_ready("one") && r.advertised("one") == 3; }, 10s));
   CHECK(r.server.get(kDeployments + "/one").body["spec"] == before);
+}
+
+TEST_CASE("a name is advertised only once the Service takes connections") {
+  Running r;
+  r.node->be_late(4);
+  r.add_all();
+  const bool ready = r.all_ready(20s);
+  INFO(r.story());
+  REQUIRE(ready);
+  CHECK(r.node->refused() == 8);
+  CHECK(r.is_quiet());
+}
+
+TEST_CASE("a CRD that lacks our fields is said on the services, until it has them") {
+  Running r;
+  const std::string crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+  r.stop();
+  r.server.create(crds, {{"apiVersion", "apiextensions.k8s.io/v1"},
+                         {"kind", "CustomResourceDefinition"},
+                         {"metadata", {{"name", "inferenceservices.inference.llmkube.dev"}}},
+                         {"spec", {{"names", {{"plural", "inferenceservices"}}}, {"versions", Json::array()}}}});
+  r.add_all();
+  r.start();
+  const auto says = [&](const std::string& reason) {
+    for (const auto& condition : r.service("one").value("/status/conditions"_json_pointer, Json::array()))
+      if (condition["type"] == "Degraded" && condition["reason"] == reason) return true;
+    return false;
+  };
+  CHECK(Running::eventually([&] { return says("CrdOutdated"); }, 15s));
+  CHECK(r.all_ready());
 }
 
 TEST_CASE("deleted and made again under one name") {
@@ -206,7 +236,12 @@ TEST_CASE("every fault ends in the same state, in a bounded number of writes") {
          std::this_thread::sleep_for(1500ms);
          r.server.up();
        }},
-      {"slow answers", inject(Fault::Kind::slow, "PATCH", "", 0), nothing},
+      {"slow answers",
+       [](Running& r) {
+         for (const auto* method : {"PATCH", "POST", "GET"})
+           r.server.inject({.kind = Fault::Kind::slow, .method = method, .times = 25, .delay = 150ms});
+       },
+       nothing},
   };
   for (const auto& test_case : cases) {
     DYNAMIC_SECTION(test_case.name) {

@@ -56,9 +56,14 @@ class Running {
     surroundings.lease_duration = 2s;
     surroundings.lease_renew = 300ms;
     surroundings.lease_deadline = 1200ms;
+    surroundings.patience = {.quiet = 100ms, .longest = 500ms};
     surroundings.queue = {.first_retry = 20ms, .longest_retry = 500ms};
     surroundings.fetch = [this](const std::string& ip, int, const std::string& target) {
       return node->answer(ip, target);
+    };
+    surroundings.sampler.knock = 50ms;
+    surroundings.knock = [this](const std::string& ip, int) {
+      return node->takes_connections(ip) ? reconciler::Knock::open : reconciler::Knock::refused;
     };
     auto made = reconciler::Program::make(options, std::move(surroundings));
     REQUIRE(made);

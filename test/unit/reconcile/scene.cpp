@@ -132,9 +132,14 @@ void Scene::add_ready_pod(const std::string& name) {
 
 void Scene::roll_out(std::int64_t ready) {
   for (const auto& object : decide().desired) {
-    if (object.kind != Kind::deployment && object.kind != Kind::config_map) continue;
+    if (object.kind != Kind::deployment && object.kind != Kind::config_map && object.kind != Kind::service) continue;
     const auto body = parsed(object.body);
     const std::string owner = "uid-of-service";
+    if (object.kind == Kind::service) {
+      observed.network_service = decode_child(body);
+      observed.network_service->meta.owner_uid = owner;
+      continue;
+    }
     if (object.kind == Kind::config_map) {
       observed.config_map = decode_child(body);
       observed.config_map->meta.uid = "uid-of-config-map";

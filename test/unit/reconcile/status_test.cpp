@@ -1,6 +1,8 @@
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "common/base/file.hpp"
 #include "test/catch.hpp"
 #include "test/unit/reconcile/golden.hpp"
 #include "test/unit/reconcile/scene.hpp"
@@ -274,6 +276,22 @@ const Row kRows[] = {
        return scene;
      },
      "Progressing", "ModelsNotListed", false},
+    {"endpoint-pending",
+     [] {
+       Scene scene = serving();
+       scene.observed.network_service->cluster_ip = "10.96.0.9";
+       scene.observed.front = Knock::refused;
+       return scene;
+     },
+     "Progressing", "EndpointPending", false},
+    {"crd-outdated",
+     [] {
+       Scene scene = serving();
+       scene.observed.missing_fields = std::make_shared<const std::vector<std::string>>(
+           std::vector<std::string>{"inferenceservices: status.models[].bytesDone"});
+       return scene;
+     },
+     "Ready", "Ready", true},
     {"agent-unreachable",
      [] {
        Scene scene = serving();
@@ -349,16 +367,48 @@ TEST_CASE("a status that is written is not written again, in no situation") {
   }
 }
 
-/// kstatus' rules for a custom resource (github.com/kubernetes-sigs/cli-utils, pkg/kstatus/status/generic.go).
-TEST_CASE("kstatus says Current when Ready, and InProgress when not") {
-  for (const auto& row : kRows) {
-    INFO(row.scenario);
-    const auto status = status_of(row.scene().decide());
-    CHECK(status.at("observedGeneration") == 3);  // else InProgress for ever
-    CHECK(condition_of(status, "Reconciling").is_null());
-    CHECK(condition_of(status, "Stalled").is_null());
-    CHECK_FALSE(condition_of(status, "Ready").is_null());
+namespace {
+
+/// What kstatus, and so Flux and kpt, says of a custom resource (github.com/kubernetes-sigs/cli-utils,
+/// pkg/kstatus/status: checkGenericProperties in util.go and checkReadyCondition in generic.go).
+std::string kstatus(const json& status, int generation) {
+  if (status.contains("observedGeneration") && status.at("observedGeneration") != generation) return "InProgress";
+  const auto conditions = status.value("conditions", json::array());
+  for (const auto& condition : conditions) {
+    if (condition.at("status") != "True") continue;
+    if (condition.at("type") == "Reconciling") return "InProgress";
+    if (condition.at("type") == "Stalled") return "Failed";
   }
+  for (const auto& condition : conditions) {
+    if (condition.at("type") == "Ready") return condition.at("status") == "True" ? "Current" : "InProgress";
+  }
+  return "Current";
+}
+
+}  // namespace
+
+TEST_CASE("kstatus agrees with the phase, in every status that is kept as golden") {
+  std::size_t seen = 0;
+  for (const auto& file :
+       std::filesystem::directory_iterator(std::string(TEST_DATA_DIR) + "/golden/reconcile/status")) {
+    INFO(file.path());
+    const auto text = base::read_file(file.path());
+    REQUIRE(text);
+    const auto status = json::parse(*text).at("status");
+    const bool is_ready = status.at("phase") == "Ready";
+    CHECK((condition_of(status, "Ready").at("status") == "True") == is_ready);
+    CHECK(kstatus(status, 3) == (is_ready ? "Current" : "InProgress"));
+    CHECK(kstatus(status, 4) == "InProgress");  // a spec that nobody has looked at yet
+    ++seen;
+  }
+  CHECK(seen >= std::size(kRows));
+}
+
+TEST_CASE("kstatus never takes a service that was just made for ready") {
+  CHECK(kstatus(json::object(), 1) == "Current");  // so a status is written at first sight
+  const auto decision = Scene(kExample).decide();
+  CHECK_FALSE(decision.status_can_wait);
+  CHECK(kstatus(status_of(decision), 3) == "InProgress");
 }
 
 TEST_CASE("lastTransitionTime moves only on transitions") {
@@ -462,6 +512,80 @@ TEST_CASE("whatever is observed, Ready never stands beside nothing to pick, and 
   CHECK(ready_seen > 5);
 }
 
+TEST_CASE("names wait until the Service takes connections, and it is asked only before its first ones") {
+  Scene scene = serving();
+  scene.observed.network_service->cluster_ip = "10.96.0.9";
+  const auto first = scene.decide();  // not asked yet
+  CHECK(status_of(first)["advertisedModels"].empty());
+  REQUIRE(first.knock);
+  CHECK(first.knock->ip == "10.96.0.9");
+  CHECK(first.knock->port == 8080);
+
+  scene.observed.front = Knock::refused;
+  const auto refused = status_of(scene.decide());
+  CHECK(refused["advertisedModels"].empty());
+  CHECK(condition_of(refused, "Ready")["reason"] == "EndpointPending");
+  CHECK(condition_of(refused, "Ready")["message"].get<std::string>().find("10.96.0.9") != std::string::npos);
+
+  SECTION("somebody takes it") { scene.observed.front = Knock::open; }
+  SECTION("a policy may keep us from it: that must not block for ever") { scene.observed.front = Knock::unknown; }
+  CHECK(status_of(scene.decide())["advertisedModels"].size() == 3);
+  scene.write_status();
+  scene.observed.service.advertises = true;
+  scene.observed.front.reset();
+  CHECK_FALSE(scene.decide().knock);
+  CHECK_FALSE(scene.decide().status);
+}
+
+TEST_CASE("a Service that vanished takes the names with it, and its successor is asked again") {
+  Scene scene = serving();
+  scene.write_status();
+  scene.observed.service.advertises = true;
+  const auto there = std::exchange(scene.observed.network_service, std::nullopt);
+  const auto gone = scene.decide();
+  CHECK(gone.status_first);
+  CHECK(status_of(gone)["advertisedModels"].empty());
+  scene.write_status();
+  scene.observed.service.advertises = false;
+  scene.observed.network_service = there;
+  scene.observed.network_service->cluster_ip = "10.96.0.77";
+  CHECK(scene.decide().knock);
+}
+
+TEST_CASE("nobody knocks where there is nothing to pick") {
+  Scene scene(kExample);
+  scene.add_job("phi4-mini");
+  CHECK_FALSE(scene.decide().knock);
+}
+
+TEST_CASE("a status may wait unless it is the first, turns Ready or Degraded, or withdraws a name") {
+  Scene scene(kExample);
+  CHECK_FALSE(scene.decide().status_can_wait);
+  scene.write_status();
+  scene.add_fetched("phi4-mini");
+  CHECK(scene.decide().status_can_wait);
+  const auto mark = scene.decide().status_mark;
+  scene.now += std::chrono::seconds{5};
+  CHECK(scene.decide().status_mark == mark);
+  scene.add_fetched("qwen3-7b-coder");
+  CHECK(scene.decide().status_mark != mark);
+
+  Scene failing = scene;
+  failing.fail_job("gemma3-4b-summarizer", "NotFound", "404");
+  CHECK_FALSE(failing.decide().status_can_wait);  // Degraded turns
+
+  scene.add_fetched("gemma3-4b-summarizer");
+  scene.roll_out(1);
+  scene.add_ready_pod("edge-multi-model-0");
+  CHECK_FALSE(scene.decide().status_can_wait);  // Ready turns
+  scene.write_status();
+  scene.observed.agents.front().models[1].state = "loaded";
+  scene.now += std::chrono::seconds{20};
+  CHECK(scene.decide().status_can_wait);
+  scene.observed.pods.back().ready = false;
+  CHECK_FALSE(scene.decide().status_can_wait);
+}
+
 TEST_CASE("with several replicas a model is advertised when all ready Pods list it") {
   Scene scene = serving();
   scene.add_ready_pod("edge-multi-model-1");
@@ -502,6 +626,17 @@ TEST_CASE("events tell the story once, in order") {
   scene.write_status();
   scene.observed.problems.push_back({"Service", "edge-multi-model", "Conflict", ".spec.type", "helm"});
   CHECK(reasons_of(scene.decide().events) == std::vector<std::string>{"Conflict"});
+}
+
+TEST_CASE("models that come into one state together make one event") {
+  Scene scene(kExample);
+  scene.add_fetched("phi4-mini");
+  scene.add_fetched("qwen3-7b-coder");
+  const auto events = scene.decide().events;
+  REQUIRE(events.size() == 1);
+  CHECK(events.front().reason == "ModelAvailable");
+  CHECK(events.front().message.find("phi4-mini") != std::string::npos);
+  CHECK(events.front().message.find("qwen3-7b-coder") != std::string::npos);
 }
 
 TEST_CASE("a condition's message is cut at the schema's bound") {

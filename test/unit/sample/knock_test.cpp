@@ -1,0 +1,51 @@
+#include "reconciler/sample/knock.hpp"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "test/catch.hpp"
+
+using reconciler::Knock;
+using reconciler::knock_at;
+
+namespace {
+
+/// A port of the loopback interface; somebody listens on it as long as it is asked to.
+class Port {
+ public:
+  Port() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto* raw = reinterpret_cast<sockaddr*>(&address);
+    socklen_t size = sizeof address;
+    REQUIRE(::bind(fd_, raw, size) == 0);
+    REQUIRE(::getsockname(fd_, raw, &size) == 0);
+    number = ntohs(address.sin_port);
+  }
+  ~Port() { ::close(fd_); }
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+  void listen() const { REQUIRE(::listen(fd_, 5) == 0); }
+
+  int number = 0;
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+TEST_CASE("a port that somebody listens on is open, another one refuses") {
+  const Port port;
+  CHECK(knock_at("127.0.0.1", port.number) == Knock::refused);
+  port.listen();
+  CHECK(knock_at("127.0.0.1", port.number) == Knock::open);
+}
+
+TEST_CASE("of what is no address nothing is known") {
+  CHECK(knock_at("", 80) == Knock::unknown);
+  CHECK(knock_at("multi.edge.svc", 80) == Knock::unknown);
+  CHECK(knock_at("10.0.0.300", 80) == Knock::unknown);
+}

@@ -1,0 +1,186 @@
+#include "reconciler/sample/sampler.hpp"
+
+#include <atomic>
+#include <thread>
+
+#include "test/catch.hpp"
+
+using namespace std::chrono_literals;
+using reconciler::Key;
+using reconciler::Knock;
+using reconciler::Sampler;
+using What = Sampler::What;
+
+namespace {
+
+const Key kOne{Key::Kind::service, "edge", "one"};
+const Key kTwo{Key::Kind::service, "edge", "two"};
+
+std::string state(const std::string& hash) { return R"({"presetHash":")" + hash + R"(","ready":true,"models":[]})"; }
+
+/// A sampler at work, with Pods and Services that answer what the test says.
+class Fixture {
+ public:
+  explicit Fixture(Sampler::Timing timing = quick()) : sampler_(fetch(), knock(), changed(), timing) {
+    for (int i = 0; i < 2; ++i) threads_.emplace_back([this] { sampler_.run(); });
+  }
+  ~Fixture() {
+    sampler_.stop();
+    for (auto& thread : threads_) thread.join();
+  }
+  static Sampler::Timing quick() {
+    Sampler::Timing timing;
+    timing.busy = 20ms;
+    timing.settled = 40ms;
+    timing.busy_after_change = 100ms;
+    timing.settled_per_second = 1000;
+    timing.knock = 10ms;
+    timing.knock_for = 10s;
+    return timing;
+  }
+  static bool eventually(const std::function<bool()>& condition) {
+    for (int i = 0; i < 3000 && !condition(); ++i) std::this_thread::sleep_for(5ms);
+    return condition();
+  }
+  /// Waits until this many more answers were taken.
+  bool asked_more(int times) {
+    const int before = asked;
+    return eventually([&] { return asked >= before + times; });
+  }
+  void say(base::Result<std::string> answer) {
+    const std::lock_guard lock(mutex_);
+    answer_ = std::move(answer);
+  }
+  Sampler* operator->() { return &sampler_; }
+
+  std::atomic<int> asked = 0;
+  std::atomic<int> news = 0;
+  std::atomic<int> knocks = 0;
+  std::atomic<Knock> front = Knock::refused;
+
+ private:
+  Sampler::Fetch fetch() {
+    return [this](const std::string&, int, const std::string&) {
+      const std::lock_guard lock(mutex_);
+      ++asked;
+      return answer_;
+    };
+  }
+  Sampler::KnockAt knock() {
+    return [this](const std::string&, int) {
+      ++knocks;
+      return front.load();
+    };
+  }
+  Sampler::Changed changed() {
+    return [this](const Key&) { ++news; };
+  }
+
+  std::mutex mutex_;
+  base::Result<std::string> answer_ = state("aa");
+  Sampler sampler_;
+  std::vector<std::thread> threads_;
+};
+
+const Sampler::Target kAgent{What::agent, "pod", "10.0.0.7", 0};
+const Sampler::Target kFront{What::front, "one", "10.96.0.9", 8080};
+
+}  // namespace
+
+TEST_CASE("a Pod is asked at once, again and again, and only what is new is told") {
+  Fixture f;
+  f->want(kOne, {kAgent}, true);
+  CHECK(Fixture::eventually([&] { return f.news == 1; }));
+  CHECK(f->asked_all(kOne));
+  REQUIRE(f->agents(kOne).size() == 1);
+  CHECK(f->agents(kOne).front().preset_hash == "aa");
+  REQUIRE(f.asked_more(5));
+  CHECK(f.news == 1);
+  f.say(state("bb"));
+  CHECK(Fixture::eventually([&] { return f.news == 2; }));
+  CHECK(f->agents(kOne).front().preset_hash == "bb");
+}
+
+TEST_CASE("without an answer the sample says why, and the next answer takes its place") {
+  Fixture f;
+  f.say(base::fail("cannot connect", "10.0.0.7"));
+  f->want(kOne, {kAgent}, true);
+  REQUIRE(Fixture::eventually([&] { return f->asked_all(kOne); }));
+  CHECK(f->agents(kOne).front().error == "cannot connect");
+  f.say(state("aa"));
+  CHECK(Fixture::eventually([&] { return f->agents(kOne).front().error.empty(); }));
+  f.say(base::Result<std::string>("no JSON"));
+  CHECK(Fixture::eventually([&] { return !f->agents(kOne).front().error.empty(); }));
+}
+
+TEST_CASE("a fetcher that ended keeps its last word") {
+  Fixture f;
+  f.say(base::Result<std::string>(R"({"bytesDone":5,"bytesTotal":9})"));
+  f->want(kOne, {{What::progress, "fetch", "10.0.0.8", 0}}, true);
+  REQUIRE(Fixture::eventually([&] { return !f->progress(kOne).empty(); }));
+  f.say(base::fail("cannot connect", "10.0.0.8"));
+  REQUIRE(f.asked_more(3));
+  CHECK(f->progress(kOne).at("fetch").bytes_done == 5);
+}
+
+TEST_CASE("who no longer wants a Pod hears nothing of it, and nobody's Pod is not asked") {
+  Fixture f;
+  f->want(kOne, {kAgent}, true);
+  f->want(kTwo, {kAgent}, true);
+  REQUIRE(Fixture::eventually([&] { return f->asked_all(kOne) && f->asked_all(kTwo); }));
+  f->want(kOne, {}, false);
+  CHECK(f->agents(kOne).empty());
+  CHECK(f->agents(kTwo).size() == 1);
+  f->want(kTwo, {}, false);
+  std::this_thread::sleep_for(30ms);  // one may be on its way
+  const int before = f.asked;
+  std::this_thread::sleep_for(100ms);
+  CHECK(f.asked == before);
+}
+
+TEST_CASE("a Pod with another address was never asked") {
+  Fixture f;
+  f->want(kOne, {kAgent}, true);
+  REQUIRE(Fixture::eventually([&] { return f->asked_all(kOne); }));
+  const int before = f.asked;
+  f->want(kOne, {{What::agent, "pod", "10.0.0.99", 0}}, true);
+  CHECK(Fixture::eventually([&] { return f.asked > before && f->asked_all(kOne); }));
+}
+
+TEST_CASE("a Service that refuses is tried until it takes a connection") {
+  Fixture f;
+  f->want(kOne, {kFront}, true);
+  CHECK(Fixture::eventually([&] { return f.knocks >= 3; }));
+  CHECK(f->front(kOne) == Knock::refused);
+  CHECK(f.news == 1);
+  f.front = Knock::open;
+  CHECK(Fixture::eventually([&] { return f->front(kOne) == Knock::open; }));
+  CHECK(Fixture::eventually([&] { return f.news == 2; }));
+}
+
+TEST_CASE("a Service that refuses for too long is one of which nothing is known") {
+  auto timing = Fixture::quick();
+  timing.knock_for = 50ms;
+  Fixture f(timing);
+  f->want(kOne, {kFront}, true);
+  CHECK(Fixture::eventually([&] { return f->front(kOne) == Knock::unknown; }));
+  CHECK(f.knocks >= 2);
+}
+
+TEST_CASE("where no Service gives an answer, none is asked for a while") {
+  auto timing = Fixture::quick();
+  timing.blind_for = 1h;
+  Fixture f(timing);
+  f.front = Knock::unknown;
+  const auto try_once = [&](const std::string& name) {
+    const Key key{Key::Kind::service, "edge", name};
+    f->want(key, {{What::front, name, "10.96.0.9", 8080}}, false);
+    REQUIRE(Fixture::eventually([&] { return f->front(key) == Knock::unknown; }));
+    f->want(key, {}, false);
+  };
+  for (int i = 0; i < 10; ++i) try_once("s" + std::to_string(i));
+  CHECK(f.knocks >= 3);
+  const int before = f.knocks;
+  for (int i = 10; i < 20; ++i) try_once("s" + std::to_string(i));
+  CHECK(f.knocks == before);
+}
