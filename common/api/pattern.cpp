@@ -285,7 +285,9 @@ std::optional<Pattern> Pattern::compile(std::string_view expression) {
 
 void Pattern::follow(std::size_t step, bool at_begin, bool at_end, std::vector<std::size_t>& list,
                      std::vector<bool>& seen) const {
-  std::vector<std::size_t> pending{step};
+  // Kept from call to call: no allocation for each character.
+  thread_local std::vector<std::size_t> pending;
+  pending.assign(1, step);
   while (!pending.empty()) {
     const std::size_t at = pending.back();
     pending.pop_back();

@@ -19,7 +19,9 @@ using base::JsonValue;
   std::abort();
 }
 
-bool is_before(std::string_view a, std::string_view b) { return a.size() == b.size() ? a < b : a.size() < b.size(); }
+constexpr auto kIsBefore = [](std::string_view a, std::string_view b) {
+  return a.size() == b.size() ? a < b : a.size() < b.size();
+};
 
 class Loader {
  public:
@@ -69,7 +71,7 @@ class Loader {
         const std::string_view name = base::as_string(&member.name).value_or("");
         out.properties.push_back({name, load(member.value), required.contains(name)});
       }
-      std::ranges::sort(out.properties, is_before, &Schema::Property::name);
+      std::ranges::sort(out.properties, kIsBefore, &Schema::Property::name);
     }
     if (const JsonValue* items = base::find(node, "items")) out.items = load(*items);
     const JsonValue* values = base::find(node, "additionalProperties");
@@ -117,7 +119,7 @@ class Loader {
 }  // namespace
 
 const Schema* Schema::property(std::string_view name) const {
-  const auto found = std::ranges::lower_bound(properties, name, is_before, &Property::name);
+  const auto found = std::ranges::lower_bound(properties, name, kIsBefore, &Property::name);
   return found != properties.end() && found->name == name ? found->schema : nullptr;
 }
 

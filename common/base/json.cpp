@@ -17,6 +17,9 @@ using Size = rapidjson::SizeType;
 /// Zeros after the text: its end, and as much as the parser looks at in one step.
 constexpr std::size_t kPadding = 17;
 
+/// Far above any object, and below what the library's 32-bit sizes hold.
+constexpr std::size_t kMaxJsonBytes = std::size_t{1} << 30U;
+
 /// Builds the document out of what the parser reads, and ends the parse where the nesting goes too deep: the parser
 /// calls itself for each level, so its stack is bounded with it.
 class Builder {
@@ -61,6 +64,7 @@ rapidjson::ParseResult parse(rapidjson::InsituStringStream& stream, Builder& bui
 }  // namespace
 
 Result<JsonDocument> parse_json(std::string_view text, std::string_view where) {
+  if (text.size() > kMaxJsonBytes) return fail("JSON of more than 1 GiB", std::string(where));
   JsonDocument document;
   // Parsed in place, in a copy that lives as long as the document: its strings need no memory of their own.
   auto* const copy = static_cast<char*>(document.GetAllocator().Malloc(text.size() + kPadding));
@@ -88,9 +92,11 @@ Result<JsonDocument> parse_json(std::string_view text, std::string_view where) {
 
 const JsonValue* find(const JsonValue& value, std::string_view key) {
   if (!value.IsObject()) return nullptr;
-  const auto member = value.FindMember(
-      rapidjson::Value(rapidjson::StringRef(key.data(), static_cast<rapidjson::SizeType>(key.size()))));
-  return member == value.MemberEnd() ? nullptr : &member->value;
+  for (const auto& member : value.GetObject()) {
+    if (member.name.GetStringLength() != key.size()) continue;
+    if (std::string_view(member.name.GetString(), key.size()) == key) return &member.value;
+  }
+  return nullptr;
 }
 
 const JsonValue* find_path(const JsonValue& value, std::initializer_list<std::string_view> keys) {
