@@ -57,6 +57,9 @@ constexpr const char* kCheckFooter =
     "  webhook check --strict -o github manifests/  in a workflow: warnings fail, findings stand in the diff\n"
     "  webhook check --defaults isvc.yaml           the objects as the cluster would hold them";
 
+/// The exit status of `check` for what it could not read, its own flags included.
+constexpr int kUnreadable = 2;
+
 /// The flags of `check`.
 void add_check_flags(CLI::App& app, webhook::CheckOptions& options) {
   app.add_option_function<std::string>(
@@ -90,7 +93,11 @@ int main(int argc, char** argv) {
   auto* completion = app.add_subcommand("completion", "print the completion of bash: source <(webhook completion)");
   auto* rules = app.add_subcommand("rules", "print all rules, with examples, as Markdown");
 
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return app.exit(problem) == 0 ? 0 : kUnreadable;  // 0: --help and --version
+  }
   if (*check) return webhook::run_check(check_options, std::cin, std::cout, std::cerr);
   if (*completion) {
     std::cout << kBashCompletion;

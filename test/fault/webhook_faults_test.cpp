@@ -411,6 +411,20 @@ TEST_CASE("one line in the log for a rejection, with user, object and rules, and
   CHECK_THAT(log, !ContainsSubstring("topsecret"));
 }
 
+TEST_CASE("flags that are not understood end in 2, for check too") {
+  const test::Certificates somewhere;
+  const auto status_of = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), WEBHOOK);
+    return test::Process(arguments, somewhere.folder() + "/log").wait(30s);
+  };
+  CHECK(status_of({"check"}) == 2);
+  CHECK(status_of({"check", "-o", "xml", "-"}) == 2);
+  CHECK(status_of({"check", somewhere.folder() + "/absent.yaml"}) == 2);
+  CHECK(status_of({"serve", "--listne", ":0"}) == 2);
+  CHECK(status_of({"rules"}) == 0);
+  CHECK(status_of({"--version"}) == 0);
+}
+
 TEST_CASE("without IPv6 or a certificate it still starts, and says why it is not ready") {
   allow_many_descriptors();
   test::Certificates certificates;
