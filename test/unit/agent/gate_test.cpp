@@ -117,6 +117,8 @@ TEST_CASE("the model's name is found in JSON as llama-server finds it") {
   CHECK(model(R"({"mod\u0065l":"\u0061\/b"})") == "a/b");
   CHECK(model(R"(  {"x":[[[{"model":"z"}]]],"model" : "a" } )") == "a");
   CHECK_FALSE(model(R"({"model":1})").has_value());
+  CHECK_FALSE(model(R"({"model":"a","model":1})").has_value());
+  CHECK_FALSE(model(R"({"model":"a","model":{}})").has_value());
   CHECK_FALSE(model(R"({"model":["a"]})").has_value());
   CHECK_FALSE(model(R"(["model","a"])").has_value());
   CHECK_FALSE(model(R"({"model":"a")").has_value());
@@ -127,6 +129,7 @@ TEST_CASE("the model's name is found in JSON as llama-server finds it") {
   CHECK_FALSE(model(std::string(500'000, '[')).has_value());
   CHECK(read_asked(R"({"stream":true,"model":"a"})", "").stream);
   CHECK_FALSE(read_asked(R"({"x":{"stream":true},"stream":1,"model":"a"})", "").stream);
+  CHECK_FALSE(read_asked(R"({"stream":true,"stream":null,"model":"a"})", "").stream);
 }
 
 TEST_CASE("the model's name is found in form data") {

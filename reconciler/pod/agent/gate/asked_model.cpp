@@ -36,7 +36,6 @@ class TopLevel {
       }
       if (c == '{' || c == '[') {
         if (depth_ == 0 && c == '[') return {};
-        if (depth_ == 1 && member_ == Member::model) asked_.model.reset();
         ++depth_;
       } else if (c == '}' || c == ']') {
         if (depth_ <= 1) return depth_ == 1 ? asked_ : Asked{};
@@ -88,6 +87,9 @@ class TopLevel {
     }
     const auto key = unescape(inside);
     member_ = key == "model" ? Member::model : key == "stream" ? Member::stream : Member::other;
+    // Whatever its value is, it takes the place of what an equal key said before.
+    if (member_ == Member::model) asked_.model.reset();
+    if (member_ == Member::stream) asked_.stream = false;
   }
 
   std::string_view body_;

@@ -1,0 +1,92 @@
+// Any bytes as a request at the gate: what it reads of the body is what a whole JSON parser reads, what it forwards is
+// read back the same, and a chunked body ends at the same byte however it is cut.
+#include <rapidjson/document.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "common/base/json.hpp"
+#include "reconciler/pod/agent/gate/asked_model.hpp"
+#include "reconciler/pod/agent/gate/chunks.hpp"
+#include "reconciler/pod/agent/gate/gate_rules.hpp"
+#include "reconciler/pod/agent/gate/http_head.hpp"
+
+namespace {
+
+constexpr std::size_t kLongestName = 1024;
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+/// The last member of a name counts, as for llama-server's parser.
+const base::JsonValue* last_member(const base::JsonValue& object, std::string_view name) {
+  const base::JsonValue* found = nullptr;
+  for (const auto& member : object.GetObject()) {
+    if (base::as_string(&member.name) == name) found = &member.value;
+  }
+  return found;
+}
+
+void check_body(std::string_view body) {
+  const auto asked = agent::read_asked(body, "application/json");
+  require(!asked.model || asked.model->size() <= kLongestName);
+  (void)agent::read_asked(body, "multipart/form-data; boundary=x");
+  const auto document = base::parse_json(body, "body");
+  if (!document) return;
+  if (!document->IsObject()) return require(!asked.model);
+  const auto name = base::as_string(last_member(*document, "model"));
+  // Written with escapes, a shorter name may be too long, too.
+  if (!name || name->size() <= kLongestName / 6) require(asked.model == name);
+  const auto* stream = last_member(*document, "stream");
+  require(asked.stream == (stream != nullptr && stream->IsTrue()));
+}
+
+void check_chunks(std::string_view bytes, std::size_t cut) {
+  agent::ChunkScanner whole;
+  std::string payload;
+  const auto end = whole.feed(bytes, &payload);
+  require(end <= bytes.size() && payload.size() <= end);
+  agent::ChunkScanner pieces;
+  std::string again;
+  std::size_t taken = 0;
+  for (std::size_t at = 0; at < bytes.size(); at += cut) taken += pieces.feed(bytes.substr(at, cut), &again);
+  require(taken == end && again == payload && pieces.done() == whole.done() && pieces.broken() == whole.broken());
+}
+
+void check_head(std::string_view bytes) {
+  const auto size = agent::head_size(bytes);
+  if (!size) return;
+  require(*size <= bytes.size());
+  const auto head = agent::parse_request_head(bytes.substr(0, *size));
+  if (const auto answer = agent::parse_response_head(bytes.substr(0, *size))) {
+    require(answer->status >= 100 && answer->status <= 999);
+    const auto forwarded = agent::forward_response_head(*answer, true, 1);
+    require(agent::head_size(forwarded) == forwarded.size());
+  }
+  if (!head) return;
+  const auto [path, query] = agent::split_target(head->target);
+  (void)agent::judge(head->method, agent::percent_decode(path), query);
+  const auto forwarded = agent::forward_request_head(*head, 7);
+  require(agent::head_size(forwarded) == forwarded.size());
+  const auto again = agent::parse_request_head(forwarded);
+  require(again && again->method == head->method && again->target == head->target && !again->framing.chunked &&
+          !again->keep_alive);
+  require(again->framing.length == std::optional<std::uint64_t>(7) || again->framing.length == std::nullopt);
+  // A second time changes nothing more: no header of the hop is left.
+  require(agent::forward_request_head(*again, 7) == forwarded);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  check_body(bytes);
+  check_head(bytes);
+  check_chunks(bytes, 1 + size / 3);
+  if (size < 400) check_chunks(bytes, 1);
+  return 0;
+}
