@@ -217,6 +217,7 @@ TEST_CASE("TLS: a private CA beside the system's, and no trust without it") {
   World world;
   world.options.source = host.url("/model.gguf");
   world.options.download.retry_for = 100ms;
+  world.options.download.stall = 30s;  // a handshake takes its time on a busy machine
   SECTION("trusted") {
     world.options.ca_file = authority.ca_file;
     world.options.download.retry_for = 20s;
