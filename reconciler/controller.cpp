@@ -1,6 +1,7 @@
 #include "reconciler/controller.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "common/base/log.hpp"
@@ -132,7 +133,8 @@ Outcome Controller::pass_service(const Key& key) {
   auto observed = observe_service(key);
   if (!observed) {
     parts_.sampler.want(key, {}, false);
-    patience_.settled(key);
+    status_patience_.settled(key);
+    preset_patience_.settled(key);
     keep_problems(key, {});
     return {};
   }
@@ -143,7 +145,7 @@ Outcome Controller::pass_service(const Key& key) {
     // nothing is said about it: else each restart of ours would write statuses that it takes back at once.
     decision.status.reset();
     decision.annotations.clear();
-    const Outcome outcome = parts_.applier.carry_out(key, decision);
+    const Outcome outcome = carry_out(key, decision);
     keep_problems(key, outcome.problems);
     look_again(key, decision, outcome);
     return outcome;
@@ -157,7 +159,7 @@ Outcome Controller::pass_service(const Key& key) {
     decision.status.reset();
     decision.events.clear();
   }
-  Outcome outcome = parts_.applier.carry_out(key, decision);
+  Outcome outcome = carry_out(key, decision);
   const bool problems_changed = !same(outcome.problems, observed->problems);
   keep_problems(key, outcome.problems);
   if (outcome.writes > 0 || problems_changed) {
@@ -178,28 +180,43 @@ Outcome Controller::pass_service(const Key& key) {
   return outcome;
 }
 
+Outcome Controller::carry_out(const Key& key, const Decision& decision) {
+  const auto waiting = std::ranges::find_if(decision.desired, &DesiredObject::can_wait);
+  if (waiting == decision.desired.end()) {
+    preset_patience_.settled(key);
+    return parts_.applier.carry_out(key, decision);
+  }
+  const auto wait = preset_patience_.wait(key, std::hash<std::string>{}(waiting->body));
+  if (!wait) return parts_.applier.carry_out(key, decision);
+  Decision now = decision;
+  std::erase_if(now.desired, [](const auto& object) { return object.can_wait; });
+  Outcome outcome = parts_.applier.carry_out(key, now);
+  outcome.look_again = std::min(outcome.look_again.value_or(*wait), *wait);
+  return outcome;
+}
+
 Outcome Controller::tell(const Key& key, const ObjectMeta& meta, const Decision& decision) {
   if (decision.status && decision.status_can_wait) {
-    if (const auto wait = patience_.wait(key, decision.status_mark)) {
+    if (const auto wait = status_patience_.wait(key, decision.status_mark)) {
       Outcome later;
       later.look_again = wait;
       return later;
     }
   }
   Outcome told = parts_.applier.write_status(key, meta, decision);
-  if (!told.error) patience_.settled(key);
+  if (!told.error) status_patience_.settled(key);
   return told;
 }
 
 Outcome Controller::pass_model(const Key& key) {
   const auto observed = observe_model(key);
   if (!observed) {
-    patience_.settled(key);
+    status_patience_.settled(key);
     parts_.sampler.want(key, {}, false);
     return {};
   }
   const Decision decision = reconcile_model(parts_.settings, *observed, parts_.clock.wall());
-  Outcome outcome = parts_.applier.carry_out(key, decision);
+  Outcome outcome = carry_out(key, decision);
   outcome = joined(std::move(outcome), tell(key, observed->model.meta, decision));
 
   std::vector<Sampler::Target> targets;

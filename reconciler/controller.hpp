@@ -33,10 +33,13 @@ class Controller {
     Sampler& sampler;
     Applier& applier;
     base::MetricTable& metrics;
-    StatusPatience::Timing patience = StatusPatience::Timing();
+    Patience::Timing patience = Patience::Timing();
   };
   explicit Controller(Parts parts)
-      : parts_(parts), claims_(parts.api, parts.clock), patience_(parts.clock, parts.patience) {}
+      : parts_(parts),
+        claims_(parts.api, parts.clock),
+        status_patience_(parts.clock, parts.patience),
+        preset_patience_(parts.clock, parts.patience) {}
 
   /// Takes keys until the queue is shut down; each worker is one thread. While `active(false)` keys stay in the queue.
   void work();
@@ -55,6 +58,8 @@ class Controller {
   [[nodiscard]] Outcome pass_service(const Key& key);
   [[nodiscard]] Outcome pass_model(const Key& key);
   void want_samples(const Key& key, const Decision& decision, const Observed& observed);
+  /// Children, deletions and annotations, but for what waits for more to come.
+  [[nodiscard]] Outcome carry_out(const Key& key, const Decision& decision);
   /// Writes the status, unless it waits for what comes next.
   [[nodiscard]] Outcome tell(const Key& key, const ObjectMeta& meta, const Decision& decision);
   void finish(const Key& key, const Outcome& outcome);
@@ -67,7 +72,8 @@ class Controller {
 
   const Parts parts_;
   ClaimReader claims_;
-  StatusPatience patience_;
+  Patience status_patience_;
+  Patience preset_patience_;
   std::atomic<bool> active_ = false;
   mutable std::mutex mutex_;  // guards all below
   std::map<Key, std::string> errors_;

@@ -19,6 +19,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr milliseconds kPause{1000};
+/// At the start, until the certificates are in force.
+constexpr milliseconds kImpatientPause{200};
 constexpr seconds kCertificatePause{60};
 constexpr seconds kCertificateRetry{2};
 constexpr std::chrono::minutes kSlowChecks{10};
@@ -212,7 +215,9 @@ void Program::keep_house() {
   Clock::time_point slow_due{};
   bool rights_checked = false;
   bool was_leading = false;
-  while (!stopping_.wait_for(milliseconds{200})) {
+  milliseconds pause = kImpatientPause;
+  while (!stopping_.wait_for(pause)) {
+    pause = certificates_ && !certificates_->in_force() ? kImpatientPause : kPause;
     const auto now = Clock::now();
     const bool leading = leading_;
     if (certificates_ && (now >= certificates_due || leading != was_leading)) {

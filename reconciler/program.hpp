@@ -38,7 +38,7 @@ class Program {
     std::chrono::milliseconds lease_renew{5000};
     std::chrono::milliseconds lease_deadline{10000};
     WorkQueue::Delays queue;
-    StatusPatience::Timing patience;
+    Patience::Timing patience;
   };
   [[nodiscard]] static base::Result<std::unique_ptr<Program>> make(const Options& options, Surroundings surroundings);
   ~Program();

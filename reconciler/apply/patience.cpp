@@ -6,7 +6,7 @@ namespace reconciler {
 
 using std::chrono::milliseconds;
 
-std::optional<milliseconds> StatusPatience::wait(const Key& key, std::uint64_t mark) {
+std::optional<milliseconds> Patience::wait(const Key& key, std::uint64_t mark) {
   const std::lock_guard lock(mutex_);
   const auto now = clock_.steady();
   const auto [found, is_new] = entries_.try_emplace(key, Entry{mark, now, now});
@@ -20,7 +20,7 @@ std::optional<milliseconds> StatusPatience::wait(const Key& key, std::uint64_t m
   return std::chrono::ceil<milliseconds>(due - now);
 }
 
-void StatusPatience::settled(const Key& key) {
+void Patience::settled(const Key& key) {
   const std::lock_guard lock(mutex_);
   entries_.erase(key);
 }

@@ -10,9 +10,9 @@
 
 namespace reconciler {
 
-/// Makes one write of the changes of a status that follow each other closely, as they do while objects come up: a
-/// status that may wait is written once it has said the same for a moment, or has waited long enough. Thread-safe.
-class StatusPatience {
+/// Makes one write of changes that follow each other closely, as they do while objects come up: what may wait is
+/// written once it has said the same for a moment, or has waited long enough. Thread-safe.
+class Patience {
  public:
   struct Timing {
     /// For so long it must have said the same.
@@ -20,9 +20,9 @@ class StatusPatience {
     /// No later than this after the first change that was not written.
     std::chrono::milliseconds longest{5000};
   };
-  StatusPatience(const base::Clock& clock, Timing timing) : clock_(clock), timing_(timing) {}
+  Patience(const base::Clock& clock, Timing timing) : clock_(clock), timing_(timing) {}
 
-  /// How much longer this status must wait; nothing: it is time. `mark` as in Decision.
+  /// How much longer it must wait; nothing: it is time. `mark` is equal for what says the same.
   [[nodiscard]] std::optional<std::chrono::milliseconds> wait(const Key& key, std::uint64_t mark);
   /// It was written, or there is nothing to write any more.
   void settled(const Key& key);

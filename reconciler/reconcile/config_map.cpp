@@ -1,9 +1,18 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "reconciler/reconcile/agent_config.hpp"
 #include "reconciler/reconcile/render.hpp"
 
 namespace reconciler {
+
+namespace {
+
+bool is_on_its_way(const ServedModel& model) {
+  return model.state == ModelState::downloading || (model.state == ModelState::pending && model.job != nullptr);
+}
+
+}  // namespace
 
 std::string render_agent_config(const Plan& plan) {
   const auto& router = plan.spec().router;
@@ -20,10 +29,15 @@ std::string render_agent_config(const Plan& plan) {
 
 /// What is mounted at /etc/llmkube, and read again when it changes: no Pod restarts for it.
 std::optional<DesiredObject> render_config_map(const Plan& plan) {
-  if (!plan.router) return std::nullopt;
+  const auto& live = plan.observed.config_map;
+  const bool has_pods = plan.observed.deployment || plan.cache.kind == CachePlan::Kind::ephemeral;
+  if (!plan.router || (!live && !has_pods && plan.preset.empty())) return std::nullopt;  // nobody would read it
   nlohmann::json map = child(Kind::config_map, plan, config_map_name(plan.name()));
   map["data"] = {{"models.ini", plan.preset}, {"agent.json", plan.agent_config}};
-  return finish(Kind::config_map, map);
+  auto desired = finish(Kind::config_map, map);
+  // Each new preset is a reload: models that come up together make one.
+  desired.can_wait = live && live->preset_hash != plan.preset_hash && std::ranges::any_of(plan.models, is_on_its_way);
+  return desired;
 }
 
 }  // namespace reconciler

@@ -34,6 +34,8 @@ struct DesiredObject {
   std::string body;
   /// Made once and never changed: claims and Jobs. It stands in a decision only while the object is not there.
   bool create_only = false;
+  /// A change that may wait a moment for more of its kind: a preset, while more models are on their way to it.
+  bool can_wait = false;
 };
 
 /// An object to delete, with the precondition that it is still the one that was seen.

@@ -121,7 +121,8 @@ void Sampler::run() {
     } else {
       const Place place = schedule_.begin()->second;
       schedule_.erase(schedule_.begin());
-      if (!schedule_.empty()) wake_.notify_one();  // somebody else watches the clock meanwhile
+      // Another thread is woken only for what is due already: most answers come in no time.
+      if (!schedule_.empty() && schedule_.begin()->first <= Clock::now()) wake_.notify_one();
       ask(lock, place);
     }
   }

@@ -18,7 +18,8 @@ namespace reconciler {
 
 /// Asks the programs in Pods how they are: the agents for /state, the fetchers for /progress, by the Pod's IP and with
 /// short timeouts. A Pod is asked at once when it is first wanted, every 2 s while its service is on the way, else
-/// every 10 s; with many settled Pods more seldom, so that all of them together are asked at most 5 times a second.
+/// every 10 s; with many settled Pods more seldom, so that all of them together are asked at most 3 times a second
+/// (what changes is asked every 2 s for the next 20).
 /// It also knocks at Services, every 250 ms for at most 10 s, until they no longer refuse. Thread-safe.
 class Sampler {
  public:
@@ -34,7 +35,7 @@ class Sampler {
     /// How long a service counts as on the way after its last change.
     std::chrono::milliseconds busy_after_change{20000};
     /// Of all settled Pods together.
-    double settled_per_second = 5;
+    double settled_per_second = 3;
     /// Between two knocks at a Service that refuses, and after how long it counts as one of which nothing is known.
     std::chrono::milliseconds knock{250};
     std::chrono::milliseconds knock_for{10000};

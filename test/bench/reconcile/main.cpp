@@ -2,7 +2,9 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
@@ -21,12 +23,13 @@ const std::string kGroup = "/apis/inference.llmkube.dev/v1alpha1/namespaces/benc
 struct Settings {
   std::string kubeconfig;
   std::string metrics = "127.0.0.1:18081";
+  std::string audit_log;
   int services = 100;
   int models = 3;
   int batch = 0;
   int pid = 0;
+  int settle_seconds = 10;
   int quiet_seconds = 20;
-  bool only_watch = false;
 };
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -77,24 +80,57 @@ double metric(net::HttpClient& client, const std::string& name, const std::strin
   return sum;
 }
 
-double writes(net::HttpClient& client) {
+/// Which line of the table a write belongs to; empty: none of the services' (lease, access reviews).
+std::string line_of(const std::string& resource, const std::string& verb) {
+  static const std::map<std::string, std::string> kLines{{"persistentvolumeclaims", "children"},
+                                                         {"configmaps", "children"},
+                                                         {"deployments", "children"},
+                                                         {"services", "children"},
+                                                         {"horizontalpodautoscalers", "children"},
+                                                         {"jobs create", "children"},
+                                                         {"jobs patch", "job results"},
+                                                         {"jobs delete", "job deletions"},
+                                                         {"pods", "pod annotations"},
+                                                         {"inferenceservices/status", "service statuses"},
+                                                         {"models/status", "model statuses"},
+                                                         {"events", "events"}};
+  const auto found = kLines.find(kLines.contains(resource) ? resource : resource + " " + verb);
+  return found == kLines.end() ? "" : found->second;
+}
+
+/// The reconciler's writes by line of the table, refused ones too, as the API server's audit log has them from `offset`
+/// on; moves `offset` to the end.
+std::map<std::string, double> writes(const std::string& audit_log, std::streamoff& offset) {
+  std::map<std::string, double> sums;
+  std::ifstream file(audit_log);
+  file.seekg(offset);
+  for (std::string line; std::getline(file, line);) {
+    offset = file.tellg();
+    const auto entry = Json::parse(line, nullptr, false);
+    if (entry.is_discarded()) continue;
+    const auto object = entry.value("objectRef", Json::object());
+    const auto part = object.value("subresource", "");
+    const auto name = object.value("resource", "") + (part.empty() ? "" : "/" + part);
+    if (const auto at = line_of(name, entry.value("verb", "")); !at.empty()) ++sums[at];
+  }
+  return sums;
+}
+
+double sum_of(const std::map<std::string, double>& sums) {
   double sum = 0;
-  for (const auto* verb : {"verb=\"create\"", "verb=\"patch\"", "verb=\"update\"", "verb=\"delete\""})
-    sum += metric(client, "llmkube_router_api_requests_total", verb);
+  for (const auto& [line, count] : sums) sum += count;
   return sum;
 }
 
-/// User and system time, in seconds.
+/// User and system time of all its threads, in seconds.
 double cpu(int pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string text((std::istreambuf_iterator<char>(file)), {});
-  if (text.empty()) return 0;  // it has ended
-  std::istringstream fields(text.substr(text.rfind(')') + 2));
-  std::string word;
-  double ticks = 0;
-  for (int i = 3; fields >> word && i <= 15; ++i)
-    if (i == 14 || i == 15) ticks += std::stod(word);
-  return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  double nanoseconds = 0;
+  std::error_code gone;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", gone)) {
+    double on_cpu = 0;
+    if (std::ifstream(thread.path() / "schedstat") >> on_cpu) nanoseconds += on_cpu;
+  }
+  return nanoseconds / 1e9;
 }
 
 double memory_mib(int pid, const std::string& key) {
@@ -125,6 +161,58 @@ void apply_all(net::ApiClient& api, const Settings& settings) {
   for (auto& client : clients) client.join();
 }
 
+/// What is measured, and the parts around it.
+struct Bench {
+  const Settings& settings;
+  net::ApiClient& api;
+  net::HttpClient& metrics;
+  fakes::Node& node;
+
+  [[nodiscard]] Json measure(int pid, std::streamoff audit_offset, bool restarted) const;
+};
+
+Json Bench::measure(int pid, std::streamoff audit_offset, bool restarted) const {
+  const long wanted_children = settings.services * (3L + settings.models);
+  const auto revision = count(api, "/api/v1/namespaces").second;
+  const auto node_before = static_cast<double>(node.writes());
+  const double cpu_before = restarted ? 0 : cpu(pid);
+  const auto began = Clock::now();
+  if (!restarted) apply_all(api, settings);
+  const double applied = seconds_since(began);
+  double made = 0;
+  double ready = 0;
+  while (ready == 0 && seconds_since(began) < 600) {
+    if (made == 0 && children(api) >= wanted_children) made = seconds_since(began);
+    if (metric(metrics, "llmkube_router_services{", "\"Ready\"") >= settings.services) ready = seconds_since(began);
+    std::this_thread::sleep_for(std::chrono::milliseconds{100});
+  }
+  const double cpu_busy = cpu(pid) - cpu_before;
+  std::this_thread::sleep_for(std::chrono::seconds{settings.settle_seconds});
+  auto by_line = writes(settings.audit_log, audit_offset);
+  const double all = sum_of(by_line);
+  for (auto& [line, number] : by_line) number /= settings.services;
+  const double quiet_cpu = cpu(pid);
+  const auto quiet_revision = count(api, "/api/v1/namespaces").second;
+  std::this_thread::sleep_for(std::chrono::seconds{settings.quiet_seconds});
+  return {
+      {"services", settings.services},
+      {"batch", settings.batch},
+      {"restart", restarted},
+      {"applied_s", applied},
+      {"children_after_apply_s", made - applied},
+      {"ready_after_apply_s", ready - applied},
+      {"writes_per_service", all / settings.services},
+      {"writes_per_service_by_line", by_line},
+      {"children_per_service", 3 + settings.models},
+      {"etcd_revisions_per_service_all_writers", static_cast<double>(quiet_revision - revision) / settings.services},
+      {"played_node_writes_per_service", (static_cast<double>(node.writes()) - node_before) / settings.services},
+      {"cpu_s", cpu_busy},
+      {"rss_peak_mib", memory_mib(pid, "VmHWM:")},
+      {"rss_settled_mib", memory_mib(pid, "VmRSS:")},
+      {"converged_writes", sum_of(writes(settings.audit_log, audit_offset))},
+      {"converged_core_percent", 100 * (cpu(pid) - quiet_cpu) / settings.quiet_seconds}};
+}
+
 int run(const Settings& settings) {
   auto config = net::read_kubeconfig(settings.kubeconfig);
   if (!config) return std::fprintf(stderr, "%s\n", config.error().to_string().c_str()), 1;
@@ -143,48 +231,16 @@ int run(const Settings& settings) {
     return std::fprintf(stderr, "%s\n", started.error().to_string().c_str()), 1;
   (void)api->create("/api/v1/namespaces", R"({"apiVersion":"v1","kind":"Namespace","metadata":{"name":"bench"}})");
 
-  const long wanted_children = settings.services * (3L + settings.models);
-  const long before_children = settings.only_watch ? 0 : children(*api);
-  const auto revision = count(*api, "/api/v1/namespaces").second;
-  const double writes_before = settings.only_watch ? 0 : writes(*client);
-  const double node_before = static_cast<double>(node.writes());
-  const double cpu_before = settings.only_watch ? 0 : cpu(settings.pid);
-
-  const auto began = Clock::now();
-  if (!settings.only_watch) apply_all(*api, settings);
-  const double applied = seconds_since(began);
-  double made = 0;
-  double ready = 0;
-  while (ready == 0 && seconds_since(began) < 600) {
-    if (made == 0 && children(*api) - before_children >= wanted_children) made = seconds_since(began);
-    if (metric(*client, "llmkube_router_services{", "\"Ready\"") >= settings.services) ready = seconds_since(began);
-    std::this_thread::sleep_for(std::chrono::milliseconds{100});
-  }
-  const double cpu_busy = cpu(settings.pid) - cpu_before;
-  std::this_thread::sleep_for(std::chrono::seconds{5});  // the last samples
-  const double settled_writes = writes(*client);
-  const double quiet_cpu = cpu(settings.pid);
-  const auto quiet_revision = count(*api, "/api/v1/namespaces").second;
-  std::this_thread::sleep_for(std::chrono::seconds{settings.quiet_seconds});
-  const Json row = {
-      {"services", settings.services},
-      {"batch", settings.batch},
-      {"restart", settings.only_watch},
-      {"applied_s", applied},
-      {"children_after_apply_s", made - applied},
-      {"ready_after_apply_s", ready - applied},
-      {"writes_per_service", (settled_writes - writes_before) / settings.services},
-      {"children_per_service", 3 + settings.models},
-      {"etcd_revisions_per_service_all_writers", static_cast<double>(quiet_revision - revision) / settings.services},
-      {"played_node_writes_per_service", (static_cast<double>(node.writes()) - node_before) / settings.services},
-      {"cpu_s", cpu_busy},
-      {"rss_peak_mib", memory_mib(settings.pid, "VmHWM:")},
-      {"rss_settled_mib", memory_mib(settings.pid, "VmRSS:")},
-      {"converged_writes", writes(*client) - settled_writes},
-      {"converged_core_percent", 100 * (cpu(settings.pid) - quiet_cpu) / settings.quiet_seconds}};
-  std::printf("%s\n", row.dump().c_str());
+  const Bench bench{settings, *api, *client, node};
+  int pid = settings.pid;
+  std::streamoff offset = 0;
+  bool restarted = false;
+  do {
+    std::printf("%s\n", bench.measure(pid, offset, std::exchange(restarted, true)).dump().c_str());
+    std::fflush(stdout);
+  } while (std::scanf("%d %ld", &pid, &offset) == 2);  // the reconciler was restarted
   agents.stop();
-  return ready > 0 ? 0 : 1;
+  return 0;
 }
 
 }  // namespace
@@ -195,12 +251,13 @@ int main(int argc, char** argv) {
   CLI::App app("Applies services and measures how the reconciler follows", "bench-reconcile");
   app.add_option("--kubeconfig", settings.kubeconfig)->required();
   app.add_option("--metrics", settings.metrics, "HOST:PORT of the reconciler");
+  app.add_option("--audit-log", settings.audit_log, "Of the API server: the reconciler's writes")->required();
   app.add_option("--services", settings.services);
   app.add_option("--models", settings.models, "Models of each service");
   app.add_option("--batch", settings.batch, "Pause 2 s after so many services; 0: one burst");
   app.add_option("--pid", settings.pid, "The reconciler's process")->required();
+  app.add_option("--settle-seconds", settings.settle_seconds, "From Ready on, for the last samples");
   app.add_option("--quiet-seconds", settings.quiet_seconds, "How long to watch the converged state");
-  app.add_flag("--only-watch", settings.only_watch, "Apply nothing: after a restart of the reconciler");
   CLI11_PARSE(app, argc, argv);
   return run(settings);
 }

@@ -3,7 +3,7 @@
 #include "test/catch.hpp"
 
 using namespace std::chrono_literals;
-using reconciler::StatusPatience;
+using reconciler::Patience;
 
 namespace {
 
@@ -12,7 +12,7 @@ const reconciler::Key kOther{reconciler::Key::Kind::model, "edge", "multi"};
 
 struct Fixture {
   base::ManualClock clock;
-  StatusPatience patience{clock, {.quiet = 1s, .longest = 5s}};
+  Patience patience{clock, {.quiet = 1s, .longest = 5s}};
 };
 
 }  // namespace

@@ -50,9 +50,8 @@ nlohmann::json pod_of(const Scene& scene) {
 TEST_CASE("the example first gets its claim, its files and a Service") {
   Scene scene(kExample);
   scene.add_model("phi4-mini");
-  CHECK(names_of(scene.decide()) == std::vector<std::string>{"persistentvolumeclaims/llmkube-model-cache",
-                                                             "configmaps/edge-multi-model-models",
-                                                             "services/edge-multi-model"});
+  CHECK(names_of(scene.decide()) ==
+        std::vector<std::string>{"persistentvolumeclaims/llmkube-model-cache", "services/edge-multi-model"});
   check_objects("claim", scene);
 }
 

@@ -119,12 +119,33 @@ TEST_CASE("the same input gives the same bytes") {
   CHECK(first.status == second.status);
 }
 
+TEST_CASE("a preset waits a moment for models that are on their way, and for nothing else") {
+  const auto waits = [](const Scene& scene) {
+    const auto decision = scene.decide();
+    const auto map = std::ranges::find(decision.desired, Kind::config_map, &DesiredObject::kind);
+    REQUIRE(map != decision.desired.end());
+    return map->can_wait;
+  };
+  Scene scene(kExample);
+  scene.add_fetched("phi4-mini");
+  scene.add_job("qwen3-7b-coder");
+  CHECK_FALSE(waits(scene));  // the first one: a Pod waits for it
+  scene.roll_out(1);
+  CHECK_FALSE(waits(scene));  // nothing is new
+  scene.add_fetched("gemma3-4b-summarizer");
+  CHECK(waits(scene));
+  auto& job = *std::ranges::find(scene.observed.jobs, "qwen3-7b-coder", &JobView::model);
+  job.complete = true;
+  job.fetched = fetch_result("qwen3-7b-coder");
+  CHECK_FALSE(waits(scene));  // all are there
+}
+
 TEST_CASE("no object is named twice, and every name can be one") {
   Scene scene(R"({"runtime": "llamacpp-router", "models": [
     {"name": "a-model-with-a-name-as-long-as-a-label-can-be-which-is-63-chars"}, {"name": "b"}]})");
   scene.add_claim("llmkube-model-cache");
   scene.add_model("a-model-with-a-name-as-long-as-a-label-can-be-which-is-63-chars");
-  scene.add_model("b");
+  scene.add_fetched("b");
   std::vector<std::string> seen;
   for (const auto& object : scene.decide().desired) {
     const std::string name = std::string(info(object.kind).plural) + "/" + object.name;
