@@ -123,15 +123,28 @@ void ignored_field(const Service& service, const Report& report) {
   report.at(path.child("gateway"), nullptr, {"gateway"});
 }
 
+/// A model's own setting wins over the service's, whichever of the two names the type.
 void quantised_cache(const Service& service, const Report& report) {
-  const auto judge = [&](const JsonValue& owner, const kube::FieldPath& path) {
-    const auto type = text_in(owner, "cacheTypeV");
-    if (type.empty() || type == "f16" || type == "f32") return;
-    const auto attention = base::as_bool(base::find(owner, "flashAttention"));
-    if (attention && !*attention) report.at(path.child("cacheTypeV"), base::find(owner, "cacheTypeV"));
+  const auto is_off = [](const JsonValue& owner) {
+    return base::as_bool(base::find(owner, "flashAttention")) == false;
   };
-  judge(service.spec, service.spec_path);
-  for (const auto& model : service.models) judge(*model.json, service.models_path.at(model.index));
+  const auto judge = [&](const JsonValue& owner, std::string_view field, const kube::FieldPath& path,
+                         std::string_view where) {
+    const auto type = text_in(owner, field);
+    if (!type.empty() && type != "f16" && type != "f32" && type != "bf16")
+      report.at(path.child(field), base::find(owner, field), {where});
+  };
+  const std::string_view field = text_in(service.spec, "cacheTypeCustomV").empty() ? "cacheTypeV" : "cacheTypeCustomV";
+  if (is_off(service.spec)) judge(service.spec, field, service.spec_path, "");
+  for (const auto& model : service.models) {
+    const bool says = present(*model.json, "flashAttention") != nullptr;
+    if (!is_off(says ? *model.json : service.spec)) continue;
+    if (!text_in(*model.json, "cacheTypeV").empty()) {
+      judge(*model.json, "cacheTypeV", service.models_path.at(model.index), "");
+    } else if (says) {
+      judge(service.spec, field, service.spec_path, " of spec.models[" + std::to_string(model.index) + "]");
+    }
+  }
 }
 
 }  // namespace rules::judge

@@ -113,7 +113,7 @@ constexpr Rule kRules[] = {
     {"ignored-field", kService, kWarning, Reason::invalid, "fields of other runtimes are not set",
      "a router runtime does not read it", "remove it", "vllmConfig: null", "vllmConfig: {}", judge::ignored_field},
     {"cache-type-attention", kService, kWarning, Reason::invalid, "a quantised V cache has flash attention",
-     "llama.cpp refuses this with flashAttention: false", "leave flashAttention unset, or use f16",
+     "llama.cpp refuses this with flashAttention: false{0}", "leave flashAttention unset, or use f16",
      "{cacheTypeV: q8_0, flashAttention: true}", "{cacheTypeV: q8_0, flashAttention: false}", judge::quantised_cache},
 
     // Flags and environment of llama-server.

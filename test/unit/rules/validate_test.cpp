@@ -1,5 +1,6 @@
 #include "common/rules/validate.hpp"
 
+#include "common/rules/denial.hpp"
 #include "test/catch.hpp"
 
 namespace {
@@ -48,6 +49,30 @@ TEST_CASE("a wrong type silences what rests on it") {
         Lines{"spec.router: Invalid value: []: must be an object, is a list"});
   CHECK(lines_of(service(R"({"runtime":7})")) ==
         Lines{"spec.runtime: Invalid value: 7: must be a string, is a number"});
+}
+
+TEST_CASE("a model's own cache type and attention win over the service's") {
+  const auto warnings_of = [](const std::string& fields) {
+    const auto object =
+        base::parse_json(service(R"({"runtime":"llamacpp-router","resources":{"gpu":1},)" + fields + "}"), "test");
+    REQUIRE(object);
+    return rules::make_warnings(rules::validate(*object));
+  };
+  const auto begins = [](const Lines& lines, std::string_view with) {
+    return lines.size() == 1 && lines[0].starts_with(with);
+  };
+  CHECK(begins(warnings_of(R"("models":[{"name":"a","cacheTypeV":"q4_0"}],"flashAttention":false)"),
+               "spec.models[0].cacheTypeV: llama.cpp refuses this"));
+  CHECK(begins(warnings_of(R"("models":[{"name":"a","flashAttention":false}],"cacheTypeV":"q4_0")"),
+               "spec.cacheTypeV: llama.cpp refuses this with flashAttention: false of spec.models[0]"));
+  CHECK(begins(warnings_of(R"("models":[{"name":"a"}],"cacheTypeCustomV":"q4_0","flashAttention":false)"),
+               "spec.cacheTypeCustomV: llama.cpp refuses this"));
+  for (const auto* good :
+       {R"("models":[{"name":"a","flashAttention":true,"cacheTypeV":"q4_0"}],"flashAttention":false)",
+        R"("models":[{"name":"a","flashAttention":false,"cacheTypeV":"f16"}],"cacheTypeV":"q4_0")",
+        R"("models":[{"name":"a","flashAttention":null,"cacheTypeV":"q4_0"}])"}) {
+    CHECK(warnings_of(good).empty());
+  }
 }
 
 TEST_CASE("a field that is null counts as absent, as for the API server") {
