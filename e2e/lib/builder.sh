@@ -4,8 +4,26 @@
 build_ah() { # buildah as here: own storage, no user namespaces, chroot isolation
   TMPDIR=$CACHE/buildah/tmp buildah --root "$CACHE/buildah/storage" --runroot "$CACHE/buildah/run" --storage-driver overlay "$@"; }
 
+# builder_begin — takes part in that storage until this script ends. Who is alone there first removes what killed runs left, containers with
+# their mounts, and the layers that no tagged image rests on: the storage holds what the last build used, about 1.5 GB.
+builder_begin() {
+  mkdir -p "$CACHE/buildah/tmp"
+  exec 7>"$CACHE/buildah/.users"
+  if flock -n -x 7; then build_ah rm --all >/dev/null; build_ah rmi --prune >/dev/null; fi
+  flock -s 7
+}
+
 # Where buildah keeps the compiler cache of the Dockerfile's build (--mount=type=cache); the tests on Debian 13 compile the same files.
 BUILDER_CCACHE=$CACHE/buildah/tmp/buildah-cache/var/cache/ccache
+
+# packages_image — localhost/llmkube-router-packages: stage `packages` of the Dockerfile, tagged so that its layers stay.
+packages_image() {
+  local empty; empty=$(mktemp -d)
+  base_image trixie
+  build_ah build-using-dockerfile --isolation chroot --layers --timestamp 0 --target packages --build-arg BASE=localhost/debian:trixie \
+    -f "$REPO/Dockerfile" -t localhost/llmkube-router-packages "$empty"
+  rmdir "$empty"
+}
 
 # mirror — the address that this machine's apt takes Debian from.
 mirror() { apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Created-By: Packages' | grep -v security | head -n 1; }
@@ -32,7 +50,6 @@ base_image() {
   local suite=$1 container mark=$CACHE/debian-$1.image
   if [ -e "$mark" ] && build_ah inspect --type image "localhost/debian:$suite" >/dev/null 2>&1; then return 0; fi
   debian_root "$suite"
-  mkdir -p "$CACHE/buildah/tmp"
   container=$(build_ah from scratch)
   build_ah copy "$container" "$ROOT" /
   build_ah commit --rm "$container" "localhost/debian:$suite"

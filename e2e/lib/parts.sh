@@ -40,7 +40,7 @@ parts() {
   [ -n "$(llama_version)" ] || timed "Debian sid with llama.cpp-tools" llama_root
   image llama-server "$(hash_of "$E2E/images/llama-server.sh" "$lib" "$(llama_version)")" "$E2E/images/llama-server.sh"
   image model-host "$(hash_of "$E2E"/images/{model-host.sh,nginx.conf} "$MODELS/sha256sums" "$lib")" model_host
-  image router "$(hash_of_tracked CMakeLists.txt cmake common webhook reconciler Dockerfile e2e/images/router.sh)" "$E2E/images/router.sh"
+  image router "$(hash_of_tracked CMakeLists.txt cmake common webhook reconciler Dockerfile e2e/images/{router.sh,check_router.py})" "$E2E/images/router.sh"
   flock -u 8
   export IMAGES MODELS
 }

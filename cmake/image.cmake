@@ -1,0 +1,18 @@
+# The settings of the image's build, `cmake -C cmake/image.cmake`; the tests on Debian 13 are built with the same.
+#
+# They are about size. Debian's libcurl can LDAP and RTMP, and the libraries of these load GnuTLS with all that it rests on: 6 MB that
+# model-fetch never uses, since a source is http(s) or s3. So libcurl is linked from Debian's own archive without these two protocols: its
+# table of protocols has a null where one is left out (as when it is configured without), and answers "unsupported protocol".
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG" CACHE STRING "" FORCE)
+
+foreach(protocol ldap ldaps rtmp rtmpe rtmps rtmpt rtmpte rtmpts)
+  string(APPEND left_out " -Wl,--defsym=Curl_handler_${protocol}=0")
+endforeach()
+set(CMAKE_EXE_LINKER_FLAGS
+    "-Wl,--gc-sections -Wl,--as-needed -Wl,-z,pack-relative-relocs -Wl,-z,noseparate-code${left_out}" CACHE STRING "" FORCE)
+
+execute_process(COMMAND c++ -print-multiarch OUTPUT_VARIABLE multiarch OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+set(CURL_LIBRARY "/usr/lib/${multiarch}/libcurl.a" CACHE FILEPATH "" FORCE)
+execute_process(COMMAND curl-config --static-libs OUTPUT_VARIABLE libraries OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX REPLACE "(-Wl,-Bstatic -lcurl -Wl,-Bdynamic|-lrtmp|-lldap|-llber) *" "" libraries "${libraries}")
+set(CMAKE_CXX_STANDARD_LIBRARIES "${libraries}" CACHE STRING "" FORCE)
