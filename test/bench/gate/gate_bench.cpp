@@ -1,8 +1,9 @@
 // What the gate costs: the same requests to llama-server directly and through the gate, alternating in one run.
 //
 //   gate-bench --direct 8080 --gate 8090 --model NAME [--requests N] [--clients N] [--seconds S]
+//   gate-bench --fight PORT --model NAME --rival NAME [--fight-seconds S]
 //
-// Needs a llama-server in router mode with a tiny model and a router-agent before it (README.md here says how).
+// Needs a llama-server in router mode with tiny models and a router-agent before it: `run` starts both.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -30,8 +31,9 @@ struct Flags {
   int requests = 2000;
   int clients = 8;
   int seconds = 10;
-  /// Not empty: two clients on each of the two models, fighting for one place.
-  std::string rival;
+  /// Not 0: two clients on each of two models fight for one place at this port, and nothing else.
+  int fight = 0;
+  std::string rival = "b";
   int fight_seconds = 60;
 };
 
@@ -159,8 +161,8 @@ double throughput(const Flags& flags, int port, std::atomic<int>& failed) {
   return done / static_cast<double>(flags.seconds);
 }
 
-/// Two models, one place, two closed-loop clients on each.
-void fight(const Flags& flags, const char* name, int port) {
+/// Two models, one place, two closed-loop clients on each. Prints answers of each model, failures, worst wait of each.
+void fight(const Flags& flags) {
   const auto end = Clock::now() + std::chrono::seconds{flags.fight_seconds};
   std::array<std::atomic<int>, 2> done{};
   std::atomic<int> failed = 0;
@@ -170,7 +172,7 @@ void fight(const Flags& flags, const char* name, int port) {
     threads.emplace_back([&, i] {
       const std::size_t side = i % 2;
       const auto request = chat(side == 0 ? flags.model : flags.rival, 8, false);
-      Client client(port);
+      Client client(flags.fight);
       double seconds = 0;
       double first = 0;
       while (Clock::now() < end) {
@@ -187,8 +189,8 @@ void fight(const Flags& flags, const char* name, int port) {
     });
   }
   for (auto& thread : threads) thread.join();
-  std::printf("| %s | %d | %d | %d | %.1f | %.1f |\n", name, done[0].load(), done[1].load(), failed.load(),
-              worst_ms[0] / 1e3, worst_ms[1] / 1e3);
+  std::printf("%d %d %d %.1f %.1f\n", done[0].load(), done[1].load(), failed.load(), worst_ms[0] / 1e3,
+              worst_ms[1] / 1e3);
 }
 
 }  // namespace
@@ -202,9 +204,11 @@ int main(int argc, char** argv) {
   app.add_option("--requests", flags.requests, "for latencies, each way")->capture_default_str();
   app.add_option("--clients", flags.clients, "for throughput")->capture_default_str();
   app.add_option("--seconds", flags.seconds, "for throughput, each round")->capture_default_str();
-  app.add_option("--rival", flags.rival, "a second model: the fight for one place, too");
-  app.add_option("--fight-seconds", flags.fight_seconds, "each way")->capture_default_str();
+  app.add_option("--fight", flags.fight, "only the fight of two models for one place, at this port");
+  app.add_option("--rival", flags.rival, "the second model of the fight")->capture_default_str();
+  app.add_option("--fight-seconds", flags.fight_seconds, "")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
+  if (flags.fight != 0) return fight(flags), 0;
 
   std::printf(
       "| ms | p50 direct | p50 gate | added | p99 direct | p99 gate | added |\n| --- | --- | --- | --- | --- | --- | "
@@ -223,12 +227,5 @@ int main(int argc, char** argv) {
     std::printf("| round %d | %.1f | %.1f | %.3f | %d | %d |\n", round, direct, gate, gate / direct,
                 direct_failed.load(), gate_failed.load());
   }
-  if (flags.rival.empty()) return 0;
-  std::printf(
-      "\n| 2 + 2 clients on 2 models, %d s | answered %s | answered %s | failed | worst wait s | worst wait s |\n"
-      "| --- | --- | --- | --- | --- | --- |\n",
-      flags.fight_seconds, flags.model.c_str(), flags.rival.c_str());
-  fight(flags, "direct", flags.direct);
-  fight(flags, "gate", flags.gate);
   return 0;
 }

@@ -6,7 +6,9 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -17,6 +19,10 @@ ROOT = CACHE / "debian-sid-llama.cpp-tools"
 # llama-server in a mount namespace of its own: /proc for its children, the Pod's folder at /mnt.
 ENTER = ('mount -t proc proc "$0/proc" 2>/dev/null || mount --rbind /proc "$0/proc"; mount --bind "$1" "$0/mnt"; shift; '
          'exec chroot "$0" /usr/bin/llama-server "$@"')
+
+
+# Killed from outside, the processes that were started end, too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def models():
@@ -36,10 +42,19 @@ def until(what, condition, seconds=60):
     raise TimeoutError(f"not within {seconds} s: {what}")
 
 
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
 class Pod:
     """`sections`: name -> (GGUF file, further lines of its section)."""
-    def __init__(self, build, sections, port=18080, api_key="", scheduling=None, preload=("a",)):
-        self.build, self.port, self.gate_port, self.agent_port = pathlib.Path(build), port, port + 10, port + 1
+    def __init__(self, build, sections, api_key="", scheduling=None, preload=("a",)):
+        self.build = pathlib.Path(build)
+        self.port, self.gate_port, self.agent_port = free_ports(3)
         self.key = api_key
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gate-bench-", dir=CACHE))
         for file in {section[0] for section in sections.values()}:
@@ -51,7 +66,7 @@ class Pod:
         self.llama = self.agent = None
         env = {**os.environ, "LLAMA_API_KEY": api_key} if api_key else None
         self.agent = subprocess.Popen(
-            [self.build / "reconciler/pod/agent/router-agent", "--server", f"http://127.0.0.1:{port}", "--config",
+            [self.build / "reconciler/pod/agent/router-agent", "--server", f"http://127.0.0.1:{self.port}", "--config",
              self.folder / "agent.json", "--preset", self.folder / "models.ini", "--listen", f"127.0.0.1:{self.agent_port}",
              "--gate-listen", f"127.0.0.1:{self.gate_port}", "--child-logs", self.folder / "log"],
             stdout=subprocess.DEVNULL, stderr=open(self.folder / "agent.log", "w"), env=env)
