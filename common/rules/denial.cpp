@@ -1,6 +1,6 @@
 #include "common/rules/denial.hpp"
 
-#include <algorithm>
+#include <unordered_set>
 
 #include "common/base/text.hpp"
 
@@ -17,6 +17,19 @@ std::string message_of(const Denial& denial, const std::vector<std::string>& lin
   std::string out = denial.kind + "." + denial.group + " \"" + denial.name + "\" is invalid: ";
   if (lines.size() == 1) return out + lines.front();
   return out + "[" + base::join(lines, ", ") + "]";
+}
+
+/// Each rule's first one before any rule's second: what is said of all of 64 models hides nothing else.
+std::vector<const Finding*> warnings_by_importance(const std::vector<Finding>& findings) {
+  std::vector<const Finding*> out;
+  std::vector<const Finding*> repeated;
+  std::unordered_set<std::string_view> seen;
+  for (const auto& finding : findings) {
+    if (finding.severity != Severity::warning) continue;
+    (seen.insert(finding.rule).second ? out : repeated).push_back(&finding);
+  }
+  out.insert(out.end(), repeated.begin(), repeated.end());
+  return out;
 }
 
 }  // namespace
@@ -45,13 +58,9 @@ Denial make_denial(std::string_view kind, std::string_view name, const std::vect
 }
 
 std::vector<std::string> make_warnings(const std::vector<Finding>& findings) {
-  std::vector<const Finding*> warnings;
-  for (const auto& finding : findings) {
-    if (finding.severity == Severity::warning) warnings.push_back(&finding);
-  }
   std::vector<std::string> out;
   std::size_t length = 0;
-  for (const auto* warning : warnings) {
+  for (const auto* warning : warnings_by_importance(findings)) {
     std::string line = warning->path + ": " + warning->message;
     if (!warning->fix.empty() && line.size() + 2 + warning->fix.size() <= kMaxWarningLength)
       line += "; " + warning->fix;

@@ -37,7 +37,8 @@ inline constexpr std::size_t kMaxCauses = 100;
 /// From the errors among `findings`; `kind` and `name` are the object's.
 [[nodiscard]] Denial make_denial(std::string_view kind, std::string_view name, const std::vector<Finding>& findings);
 
-/// The warnings as the API server takes them: at most 120 characters each and 4,096 in all, in order of importance.
+/// The warnings as the API server takes them: at most 120 characters each and 4,096 in all, the first of each
+/// rule before those that repeat it.
 [[nodiscard]] std::vector<std::string> make_warnings(const std::vector<Finding>& findings);
 
 }  // namespace rules

@@ -43,3 +43,13 @@ TEST_CASE("warnings are no causes, and stay within what the API server takes") {
   CHECK(length <= 4096);
   CHECK(rules::make_warnings({warning_at("spec.replicas", "short")}).at(0) == "spec.replicas: short; a fix");
 }
+
+TEST_CASE("a warning that repeats hides no other one") {
+  std::vector<rules::Finding> findings(60, warning_at("spec.models[0]", std::string(200, 'w')));
+  auto other = warning_at("spec.replicas", "another");
+  other.rule = "replicas-many";
+  findings.push_back(other);
+  const auto warnings = rules::make_warnings(findings);
+  REQUIRE(warnings.size() > 2);
+  CHECK(warnings.at(1).starts_with("spec.replicas: another"));
+}
