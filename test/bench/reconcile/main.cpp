@@ -1,6 +1,7 @@
 // Measures the reconciler on a real API server whose Pods' side is played (test/fakes/node): see `run`.
 #include <CLI/CLI.hpp>
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -9,7 +10,6 @@
 #include <sstream>
 #include <thread>
 
-#include "common/base/signals.hpp"
 #include "common/net/server.hpp"
 #include "test/fakes/node/node.hpp"
 
@@ -28,7 +28,8 @@ struct Settings {
   int models = 3;
   int batch = 0;
   int pid = 0;
-  int settle_seconds = 10;
+  /// What changed is sampled at the faster pace for 20 s.
+  int settle_seconds = 25;
   int quiet_seconds = 20;
 };
 
@@ -246,7 +247,7 @@ int run(const Settings& settings) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const base::Signals signals;
+  std::signal(SIGPIPE, SIG_IGN);
   Settings settings;
   CLI::App app("Applies services and measures how the reconciler follows", "bench-reconcile");
   app.add_option("--kubeconfig", settings.kubeconfig)->required();
