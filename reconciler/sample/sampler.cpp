@@ -130,6 +130,7 @@ void Sampler::run() {
 
 void Sampler::ask(std::unique_lock<std::mutex>& lock, const Place& place) {
   places_.at(place).asking = true;
+  const Target asked_of = places_.at(place).target;
   const bool is_news = place.what == What::front ? knock(lock, place) : ask_pod(lock, place);
   State& state = places_.at(place);
   state.asking = false;
@@ -138,6 +139,7 @@ void Sampler::ask(std::unique_lock<std::mutex>& lock, const Place& place) {
     return;
   }
   const Time now = Clock::now();
+  if (state.target != asked_of) return schedule(place, state, now);  // it moved meanwhile: that was another's answer
   const bool is_first = std::exchange(state.asked, now) == Time{};
   if (is_news || is_first) {
     state.busy_until = now + timing_.busy_after_change;
