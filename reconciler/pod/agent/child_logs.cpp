@@ -20,10 +20,10 @@ constexpr ::off_t kLargest = 1 << 20;
 constexpr std::size_t kLongestCause = 400;
 
 /// What every caller says again once something has failed below it.
-constexpr std::array<std::string_view, 7> kEchoes{
-    "exiting due to model loading error",  "load_model: failed to load", "failed to load model '",
-    "from_file_impl: failed to load",      "while trying to fit params", "failed to load model from",
-    "failed to create context with model",
+constexpr std::array<std::string_view, 8> kEchoes{
+    "exiting due to model loading error",  "load_model: failed to load",    "failed to load model '",
+    "from_file_impl: failed to load",      "while trying to fit params",    "failed to load model from",
+    "failed to create context with model", "failed to create_context with",
 };
 
 bool is_echo(std::string_view text) {

@@ -30,6 +30,11 @@ constexpr std::string_view kHtml =
     "0.00.088.663 E llama_model_load: error loading model: llama_model_loader: failed to load model from /m/a.gguf\n"
     "0.00.088.819 E srv    load_model: failed to load model, '/m/a.gguf'\n"
     "0.00.136.279 E srv  llama_server: exiting due to model loading error\n";
+constexpr std::string_view kNoContext =
+    "0.00.168.990 E llama_init_from_model: quantized V cache requires flash_attn to be enabled\n"
+    "0.00.168.991 E cmn  common_init_: failed to create context with model '/m/a.gguf'\n"
+    "0.00.168.995 E srv    load_model: failed to create_context with model '/m/a.gguf'\n"
+    "0.00.223.986 E srv  llama_server: exiting due to model loading error\n";
 constexpr std::string_view kNoProjector =
     "0.00.355.108 E gguf_init_from_file: failed to open GGUF file '/m/p.gguf' (No such file or directory)\n"
     "0.00.356.172 E clip_init: failed to load model '/m/p.gguf': clip_model_loader: failed to load CLIP model from "
@@ -52,6 +57,7 @@ TEST_CASE("the cause of a failed load is the last error that no caller echoes") 
   CHECK(cause_line(kTruncated, true) ==
         "error loading model: tensor 'blk.1.attn_k.weight' data is not within the file bounds, model is corrupted or "
         "incomplete");
+  CHECK(cause_line(kNoContext, true) == "quantized V cache requires flash_attn to be enabled");
   CHECK(cause_line(kHtml, true) == "invalid magic characters: '<htm', expected 'GGUF'");
   CHECK(cause_line(kNoProjector, true) == "error: Failed to load CLIP model from /m/p.gguf");
 }
