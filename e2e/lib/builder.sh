@@ -9,7 +9,8 @@ build_ah() { # buildah as here: own storage, no user namespaces, chroot isolatio
 builder_begin() {
   mkdir -p "$CACHE/buildah/tmp"
   exec 7>"$CACHE/buildah/.users"
-  if flock -n -x 7; then build_ah rm --all >/dev/null; build_ah rmi --prune >/dev/null; fi
+  # tidying never stops a build: another checkout's scripts may hold a container without this lock
+  if flock -n -x 7; then { build_ah rm --all && build_ah rmi --prune; } >/dev/null 2>&1 || true; fi
   flock -s 7
 }
 
