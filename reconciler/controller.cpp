@@ -16,7 +16,7 @@ void add_targets(Sampler::What what, const std::vector<std::string>& names, cons
   for (const auto& name : names) {
     const auto pod =
         std::find_if(pods.begin(), pods.end(), [&](const PodView& view) { return view.meta.name == name; });
-    if (pod != pods.end() && !pod->ip.empty()) targets.push_back({what, name, pod->ip, 0});
+    if (pod != pods.end() && !pod->ip.empty()) targets.push_back({what, name, pod->ip, 0, pod->ready});
   }
 }
 

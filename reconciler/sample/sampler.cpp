@@ -13,6 +13,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// What the one said does not count for the other.
+bool differs(const Sampler::Target& now, const Sampler::Target& before) {
+  return now.ip != before.ip || now.port != before.port || (now.ready && !before.ready);
+}
+
 constexpr std::size_t kLargestAnswer = std::size_t{1} << 20U;
 
 }  // namespace
@@ -36,7 +41,7 @@ void Sampler::want(const Key& key, const std::vector<Target>& targets, bool on_t
     const Place place{target.what, key.namespace_, target.name};
     fresh.insert(place);
     State& state = places_[place];
-    const bool is_new = state.target != target;
+    const bool is_new = differs(target, state.target);
     if (is_new) {
       state.asked = state.first_knock = Time{};
       state.front.reset();
@@ -139,7 +144,7 @@ void Sampler::ask(std::unique_lock<std::mutex>& lock, const Place& place) {
     return;
   }
   const Time now = Clock::now();
-  if (state.target != asked_of) return schedule(place, state, now);  // it moved meanwhile: that was another's answer
+  if (differs(state.target, asked_of)) return schedule(place, state, now);  // it moved meanwhile: that was another's answer
   const bool is_first = std::exchange(state.asked, now) == Time{};
   if (is_news || is_first) {
     state.busy_until = now + timing_.busy_after_change;

@@ -56,7 +56,8 @@ class Sampler {
     std::string name;
     std::string ip;
     int port = 0;
-    bool operator==(const Target&) const = default;
+    /// The Pod turned ready: what it said before counts no more, so it is asked anew.
+    bool ready = false;
   };
   /// What `key` wants to know from now on, in place of what it wanted before; `on_the_way` says that it just changed.
   void want(const Key& key, const std::vector<Target>& targets, bool on_the_way);

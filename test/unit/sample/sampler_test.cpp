@@ -94,7 +94,7 @@ class Fixture {
   std::vector<std::thread> threads_;
 };
 
-const Sampler::Target kAgent{What::agent, "pod", "10.0.0.7", 0};
+const Sampler::Target kAgent{What::agent, "pod", "10.0.0.7"};
 const Sampler::Target kFront{What::front, "one", "10.96.0.9", 8080};
 
 }  // namespace
@@ -128,7 +128,7 @@ TEST_CASE("without an answer the sample says why, and the next answer takes its 
 TEST_CASE("a fetcher that ended keeps its last word") {
   Fixture f;
   f.say(base::Result<std::string>(R"({"bytesDone":5,"bytesTotal":9})"));
-  f->want(kOne, {{What::progress, "fetch", "10.0.0.8", 0}}, true);
+  f->want(kOne, {{What::progress, "fetch", "10.0.0.8"}}, true);
   REQUIRE(Fixture::eventually([&] { return !f->progress(kOne).empty(); }));
   f.say(base::fail("cannot connect", "10.0.0.8"));
   REQUIRE(f.asked_more(3));
@@ -159,8 +159,23 @@ TEST_CASE("a Pod with another address was never asked") {
   f->want(kOne, {kAgent}, true);
   REQUIRE(Fixture::eventually([&] { return f->asked_all(kOne); }));
   const int before = f.asked;
-  f->want(kOne, {{What::agent, "pod", "10.0.0.99", 0}}, true);
+  f->want(kOne, {{What::agent, "pod", "10.0.0.99"}}, true);
   CHECK(Fixture::eventually([&] { return f.asked > before && f->asked_all(kOne); }));
+}
+
+TEST_CASE("a Pod that turned ready is asked anew, one that no longer is keeps its word") {
+  auto timing = Fixture::quick();
+  timing.busy = timing.settled = 1h;
+  Fixture f(timing);
+  f->want(kOne, {kAgent}, true);
+  REQUIRE(Fixture::eventually([&] { return f->asked_all(kOne); }));
+  CHECK(f.asked == 1);
+  auto target = kAgent;
+  target.ready = true;
+  f->want(kOne, {target}, true);
+  CHECK(Fixture::eventually([&] { return f.asked == 2 && f->asked_all(kOne); }));
+  f->want(kOne, {kAgent}, true);
+  CHECK(f->asked_all(kOne));
 }
 
 TEST_CASE("an answer that was on its way when the Pod moved does not count") {
@@ -168,7 +183,7 @@ TEST_CASE("an answer that was on its way when the Pod moved does not count") {
   f.hold = true;
   f->want(kOne, {kAgent}, true);
   REQUIRE(Fixture::eventually([&] { return f.held == 1; }));
-  f->want(kOne, {{What::agent, "pod", "10.0.0.99", 0}}, true);
+  f->want(kOne, {{What::agent, "pod", "10.0.0.99"}}, true);
   f.hold = false;
   REQUIRE(Fixture::eventually([&] { return f->asked_all(kOne); }));
   CHECK(f.last_ip() == "10.0.0.99");
