@@ -144,7 +144,8 @@ void Sampler::ask(std::unique_lock<std::mutex>& lock, const Place& place) {
     return;
   }
   const Time now = Clock::now();
-  if (differs(state.target, asked_of)) return schedule(place, state, now);  // it moved meanwhile: that was another's answer
+  if (differs(state.target, asked_of))
+    return schedule(place, state, now);  // it moved meanwhile: that was another's answer
   const bool is_first = std::exchange(state.asked, now) == Time{};
   if (is_news || is_first) {
     state.busy_until = now + timing_.busy_after_change;
