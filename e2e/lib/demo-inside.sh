@@ -19,6 +19,7 @@ example() { shown cat "$E2E/manifests/example.yaml"; shown kubectl -n "$NS" appl
 wait_ready() { shown kubectl -n "$NS" wait --for=condition=Ready "isvc/$EXAMPLE" --timeout=120s; }
 look() {
   shown kubectl -n "$NS" get isvc,mdl,pods,jobs
+  shown kubectl -n "$NS" get isvc -o wide
   printf '\nstatus of %s:\n' "$EXAMPLE"; k get isvc "$EXAMPLE" -o json | jq '.status | del(.models[]?.sha256)'
 }
 chats() {
@@ -51,6 +52,8 @@ fourth() {
   [ "$before" = "$after" ] || { echo "the Pod is not the same"; return 1; }
 }
 
+story() { shown kubectl -n "$NS" events --for "isvc/$EXAMPLE"; }
+
 step "chart installed" install
 step "file host" model_host
 step "Models" models
@@ -60,5 +63,6 @@ step "what there is" look
 step "a chat with each model, through the Service" chats
 step "four mistakes in one manifest" mistakes
 step "a fourth model, in the same Pod" fourth
+step "what happened, as the service's events" story
 printf '\n'; say "done; seconds of each step:"; printf '%s\n' "${STEPS[@]}"
 [ -z "${UP:-}" ] || { touch "$UP"; exec sleep infinity; }
