@@ -23,3 +23,11 @@ check "Ready is False with reason ModelsFailed" 'False ModelsFailed' status mixe
 check "Model page is Failed too" 'Failed' k get mdl page -o 'jsonpath={.status.phase}'
 check "an event tells it" 'ModelFailed' k get events
 answers mixed phi4-mini
+
+# A good file that llama-server cannot load as asked: the service says so in the words of llama-server's own log.
+service unloadable phi4-mini llama3-1b | sed 's/- name: llama3-1b/&\n      extraArgs: ["--override-kv", "general.architecture=str:nothing"]/' | apply >/dev/null
+k wait --for=jsonpath='{.status.readyReplicas}'=1 isvc/unloadable --timeout=120s >/dev/null
+within 60 "both are listed" 'llama3-1b' advertised unloadable
+check "a request for it fails" 'failed to load' chat "$NS" unloadable llama3-1b
+within 60 "LoadFailed, in the words of its log" "^Failed LoadFailed .*exit code 1.*unknown model architecture: 'nothing'" model_state unloadable llama3-1b
+answers unloadable phi4-mini
