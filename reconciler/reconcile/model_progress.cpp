@@ -57,13 +57,28 @@ std::string job_word(const ServedModel& model) {
   return model.fetch_pod == nullptr ? std::string{} : last_word(*model.fetch_pod);
 }
 
+Verdict take_over(ServedModel& model, FetchResult result) {
+  model.artifact = std::move(result.artifact);
+  return {state_of(result.reason) == ModelState::available ? result.reason : "Fetched", result.message};
+}
+
+/// The Pod's own word counts when its container ended well: the Job is complete seconds later (the Job controller
+/// counts its Pods in rounds), and nothing can change in between.
+std::optional<Verdict> check_fetch_ended(const Plan&, ServedModel& model) {
+  if (model.job->complete || model.job->failed || model.fetch_pod == nullptr) return std::nullopt;
+  const auto* container = find_container(*model.fetch_pod, names::kFetchContainer);
+  if (container == nullptr || !container->terminated || container->terminated->exit_code != 0) return std::nullopt;
+  auto result = parse_fetch_result(container->terminated->message);
+  if (!result || !result->artifact) return std::nullopt;
+  return take_over(model, std::move(*result));
+}
+
 std::optional<Verdict> check_job_complete(const Plan&, ServedModel& model) {
   if (!model.job->complete) return std::nullopt;
   auto result = parse_fetch_result(job_word(model));
   if (!result || !result->artifact)
     return Verdict{"Reverifying", "Job " + model.job_name + " is complete but left no result: it runs again"};
-  model.artifact = std::move(result->artifact);
-  return Verdict{state_of(result->reason) == ModelState::available ? result->reason : "Fetched", result->message};
+  return take_over(model, std::move(*result));
 }
 
 std::optional<Verdict> check_job_failed(const Plan& plan, ServedModel& model) {
@@ -118,9 +133,9 @@ std::optional<Verdict> check_running(const Plan& plan, ServedModel& model) {
 }
 
 /// The first that has something to say wins; the last always has.
-constexpr std::array<Check, 11> kChecks = {check_model_exists, check_model_valid, check_claim_exists, check_job_exists,
-                                           check_job_complete, check_job_failed,  check_scheduled,    check_image,
-                                           check_start,        check_last_try,    check_running};
+constexpr std::array<Check, 12> kChecks = {check_model_exists, check_model_valid,  check_claim_exists, check_job_exists,
+                                           check_fetch_ended,  check_job_complete, check_job_failed,   check_scheduled,
+                                           check_image,        check_start,        check_last_try,     check_running};
 
 /// In an ephemeral cache each Pod has its own copy: the first Pod that is not done speaks for all.
 Verdict judge_ephemeral(const Plan& plan, ServedModel& model, std::size_t index) {

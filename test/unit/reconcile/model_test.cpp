@@ -101,6 +101,32 @@ TEST_CASE("the last word of model-fetch is copied to the Job") {
   CHECK(decision.deletions.empty());
 }
 
+TEST_CASE("the word of a Pod that ended well counts before its Job is complete") {
+  const auto pod = [](int exit_code, const std::string& message) {
+    return R"({"phase":"Succeeded","containerStatuses":[{"name":"model-fetch","state":{"terminated":{"exitCode":)" +
+           std::to_string(exit_code) + R"(,"message":)" + base::quote_json(message) + "}}}]}";
+  };
+  Scene scene = scene_of("a");
+  scene.add_job("a");
+  SECTION("it fetched") {
+    scene.add_fetch_pod("a", pod(0, fetch_result("a")));
+    CHECK(phase_of(decide(scene)) == "Ready");
+  }
+  SECTION("it failed after it had said so") {
+    scene.add_fetch_pod("a", pod(1, fetch_result("a")));
+    CHECK(phase_of(decide(scene)) == "Downloading");
+  }
+  SECTION("it said nothing that can be read") {
+    scene.add_fetch_pod("a", pod(0, "done"));
+    CHECK(phase_of(decide(scene)) != "Ready");
+  }
+  SECTION("it is another Job's") {
+    scene.add_fetch_pod("a", pod(0, fetch_result("a")));
+    scene.observed.jobs.back().meta.uid = "newer";
+    CHECK(phase_of(decide(scene)) != "Ready");
+  }
+}
+
 TEST_CASE("a complete Job that left nothing runs again, not at full speed") {
   Scene scene = scene_of("a");
   scene.add_fetched("a");
