@@ -1,4 +1,5 @@
 # Strict validation by client-side and by server-side apply, and nothing is left after deletion but the shared claim.
+# Beside others.
 . "$(dirname "$0")/../lib/case.sh"
 
 { model phi4-mini; model qwen3-7b-coder; model gemma3-4b-summarizer; } | apply --validate=strict >/dev/null

@@ -1,4 +1,5 @@
 # A broken file, a wrong sha256 and a 404: those models are Failed and say why; the others serve and are advertised.
+# Beside others.
 . "$(dirname "$0")/../lib/case.sh"
 
 { model phi4-mini

@@ -1,4 +1,5 @@
 # A fourth model joins: advertised and answering, in the same Pod (same UID, no restart). Then one leaves, and its name with it.
+# Beside others.
 . "$(dirname "$0")/../lib/case.sh"
 
 { model phi4-mini; model qwen3-7b-coder; model gemma3-4b-summarizer; model llama3-1b; } | apply >/dev/null

@@ -1,4 +1,5 @@
 # A GPU in either shape of resources reaches the Pod, equal in requests and limits, and such a service never gets the CPU image.
+# Beside others.
 . "$(dirname "$0")/../lib/case.sh"
 
 container() { k get deploy "$1" -o json | jq -c ".spec.template.spec.containers[] | select(.name == \"llama-server\") | $2"; }

@@ -1,4 +1,5 @@
 # Two services, one Model, one cache: one Job. Deleted and made again under one name. A namespace goes away whole.
+# Beside others.
 . "$(dirname "$0")/../lib/case.sh"
 
 { model phi4-mini; service one phi4-mini; service two phi4-mini; } | apply >/dev/null
