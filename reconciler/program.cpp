@@ -22,7 +22,9 @@ using std::chrono::seconds;
 constexpr milliseconds kPause{1000};
 /// At the start, until the certificates are in force.
 constexpr milliseconds kImpatientPause{200};
-constexpr seconds kCertificatePause{60};
+/// Three reads each time. Until it is noticed that a configuration was made anew, its webhook has no CA and every apply
+/// of our kinds is refused.
+constexpr seconds kCertificatePause{10};
 constexpr seconds kCertificateRetry{2};
 constexpr std::chrono::minutes kSlowChecks{10};
 /// While the CRD lacks fields: somebody will mend it soon.
