@@ -62,14 +62,19 @@ Verdict take_over(ServedModel& model, FetchResult result) {
   return {state_of(result.reason) == ModelState::available ? result.reason : "Fetched", result.message};
 }
 
+/// What a fetch container that ended well left behind.
+std::optional<FetchResult> fetched_by(const ContainerView* container) {
+  if (container == nullptr || !container->terminated || container->terminated->exit_code != 0) return std::nullopt;
+  auto result = parse_fetch_result(container->terminated->message);
+  return result && result->artifact ? std::move(result) : std::nullopt;
+}
+
 /// The Pod's own word counts when its container ended well: the Job is complete seconds later (the Job controller
 /// counts its Pods in rounds), and nothing can change in between.
 std::optional<Verdict> check_fetch_ended(const Plan&, ServedModel& model) {
   if (model.job->complete || model.job->failed || model.fetch_pod == nullptr) return std::nullopt;
-  const auto* container = find_container(*model.fetch_pod, names::kFetchContainer);
-  if (container == nullptr || !container->terminated || container->terminated->exit_code != 0) return std::nullopt;
-  auto result = parse_fetch_result(container->terminated->message);
-  if (!result || !result->artifact) return std::nullopt;
+  auto result = fetched_by(find_container(*model.fetch_pod, names::kFetchContainer));
+  if (!result) return std::nullopt;
   return take_over(model, std::move(*result));
 }
 
@@ -144,18 +149,17 @@ Verdict judge_ephemeral(const Plan& plan, ServedModel& model, std::size_t index)
     if (pod.meta.deleting) continue;
     const auto* container = find_container(pod, fetch_container_name(index));
     if (container == nullptr) return {"FetchPending", "Pod " + pod.meta.name + " has not started"};
-    const auto& ended = container->terminated ? container->terminated : container->last_terminated;
-    const auto result = parse_fetch_result(ended ? ended->message : std::string{});
-    if (container->terminated && container->terminated->exit_code == 0 && result && result->artifact) {
-      done = result;
+    if (auto result = fetched_by(container)) {
+      done = std::move(result);
       continue;
     }
-    if (result) return {"Retrying", result->reason + ": " + result->message};
+    const auto& ended = container->terminated ? container->terminated : container->last_terminated;
+    if (const auto result = parse_fetch_result(ended ? ended->message : std::string{}))
+      return {"Retrying", result->reason + ": " + result->message};
     return {"Downloading", "Pod " + pod.meta.name + " is fetching into its ephemeral cache"};
   }
   if (!done) return {"FetchPending", "each Pod fetches into its own cache (modelCache.persistence: Ephemeral)"};
-  model.artifact = done->artifact;
-  return {state_of(done->reason) == ModelState::available ? done->reason : "Fetched", done->message};
+  return take_over(model, std::move(*done));
 }
 
 Verdict judge(const Plan& plan, ServedModel& model, std::size_t index) {
