@@ -1,18 +1,20 @@
 #include "reconciler/pod/agent/config.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "common/base/json.hpp"
 
 namespace agent {
 namespace {
 
+/// Seconds, decimals allowed.
 std::chrono::milliseconds seconds_at(const base::JsonValue& object, std::string_view key,
                                      std::chrono::milliseconds otherwise) {
-  constexpr std::int64_t kLongest = 86'400;
-  const auto value = base::as_int(base::find(object, key));
-  if (!value) return otherwise;
-  return std::chrono::seconds{std::clamp<std::int64_t>(*value, 0, kLongest)};
+  constexpr double kLongest = 86'400;
+  const auto* value = base::find(object, key);
+  if (value == nullptr || !value->IsNumber()) return otherwise;
+  return std::chrono::milliseconds{std::lround(std::clamp(value->GetDouble(), 0.0, kLongest) * 1e3)};
 }
 
 }  // namespace

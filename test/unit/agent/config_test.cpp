@@ -29,6 +29,15 @@ TEST_CASE("what is absent or of another type has its default") {
   CHECK(config->scheduling.max_wait == seconds{600});
 }
 
+TEST_CASE("seconds may have decimals, and are kept within a day") {
+  const auto config =
+      parse_config(R"({"scheduling":{"minResidencySeconds":0.05,"maxTurnSeconds":-1,"maxWaitSeconds":1e300}})");
+  REQUIRE(config.has_value());
+  CHECK(config->scheduling.min_residency == std::chrono::milliseconds{50});
+  CHECK(config->scheduling.max_turn == seconds{0});
+  CHECK(config->scheduling.max_wait == std::chrono::hours{24});
+}
+
 TEST_CASE("what is no object is an error") {
   CHECK_FALSE(parse_config("").has_value());
   CHECK_FALSE(parse_config("[]").has_value());
