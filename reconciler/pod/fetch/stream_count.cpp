@@ -15,14 +15,14 @@ constexpr std::chrono::milliseconds kMeasure{700};
 }  // namespace
 
 void StreamCount::round_trip(std::chrono::microseconds time) {
-  if (long_link_ || window_begin_) return;
+  if (asked_) return;
+  asked_ = true;
   if (time < kShort) return;
-  long_link_ = true;
   wanted_ = std::min(most_, time < kLong ? 4U : 8U);
 }
 
 void StreamCount::observe(std::uint64_t bytes, base::SteadyTime now) {
-  if (settled_ || wanted_ > most_) return;
+  if (settled_ || bytes == 0) return;  // the wait for the first byte says nothing of the rate
   if (!window_begin_) {
     window_begin_ = now + kSettle;
     return;
@@ -34,12 +34,12 @@ void StreamCount::observe(std::uint64_t bytes, base::SteadyTime now) {
   const auto passed = now - *window_begin_;
   if (passed < kMeasure) return;
   const double seconds = std::chrono::duration<double>(passed).count();
-  judge(static_cast<double>(bytes - window_bytes_) / seconds, now);
+  judge(static_cast<double>(bytes - window_bytes_) / seconds);
   window_begin_ = now + kSettle;
   window_bytes_ = bytes;
 }
 
-void StreamCount::judge(double rate, base::SteadyTime /*now*/) {
+void StreamCount::judge(double rate) {
   const bool first = count_before_ == 0;
   if (!first && rate < rate_before_ * kWorthIt) {
     wanted_ = count_before_;

@@ -25,12 +25,12 @@ class StreamCount {
   void refused();
 
  private:
-  void judge(double rate, base::SteadyTime now);
+  void judge(double rate);
 
   unsigned most_;
   unsigned wanted_ = 1;
   bool settled_ = false;
-  bool long_link_ = false;
+  bool asked_ = false;  // the round trip is known
   std::optional<base::SteadyTime> window_begin_;
   std::uint64_t window_bytes_ = 0;
   double rate_before_ = 0;  // of the last number that was kept

@@ -183,6 +183,14 @@ TEST_CASE("a long link starts with many streams, and grows as long as that bring
   CHECK(few.wanted() == 2);
 }
 
+TEST_CASE("the wait for the first answer does not hide how long the link is") {
+  StreamCount count(8);
+  base::SteadyTime now{};
+  for (int i = 0; i < 3; ++i) count.observe(0, now += 50ms);  // name, handshake, request
+  count.round_trip(50ms);
+  CHECK(count.wanted() == 8);
+}
+
 TEST_CASE("each reason has one row and one exit code") {
   for (const auto& row : reasons()) {
     CAPTURE(row.word);
