@@ -71,17 +71,21 @@ std::string shorten(std::string_view text, std::size_t max_bytes) {
   return std::string(text.substr(0, end)) + std::string(kMark);
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
+std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t most) {
+  const std::size_t longer = a.size() > b.size() ? a.size() - b.size() : b.size() - a.size();
+  if (longer > most) return longer;
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 0; i < a.size(); ++i) {
     std::size_t diagonal = row[0];
-    row[0] = i + 1;
+    std::size_t least = row[0] = i + 1;
     for (std::size_t j = 0; j < b.size(); ++j) {
       const std::size_t changed = diagonal + (a[i] == b[j] ? 0U : 1U);
       diagonal = row[j + 1];
       row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
+      least = std::min(least, row[j + 1]);
     }
+    if (least > most) return least;  // no row is below the one before it
   }
   return row[b.size()];
 }
@@ -92,11 +96,12 @@ std::string nearest(std::string_view word, const std::vector<std::string_view>& 
   std::string_view best;
   std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
   for (const auto candidate : candidates) {
-    const std::size_t distance = edit_distance(word, candidate);
+    const std::size_t distance = edit_distance(word, candidate, best_distance - 1);
     if (distance < best_distance && distance < candidate.size()) {
       best_distance = distance;
       best = candidate;
     }
+    if (best_distance == 0) break;
   }
   return std::string(best);
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,8 +19,9 @@ namespace base {
 /// At most `max_bytes` long, cut before a character and ended with "..." when something is lost.
 [[nodiscard]] std::string shorten(std::string_view text, std::size_t max_bytes);
 
-/// Levenshtein distance: how many letters to insert, drop or change.
-[[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
+/// Levenshtein distance: how many letters to insert, drop or change. Above `most` any number above it may be given,
+/// which costs less.
+[[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t most = SIZE_MAX);
 
 /// The candidate that is nearest to `word`, for "did you mean": empty when none is within a third of its length
 /// (at least 2 edits).

@@ -1,15 +1,16 @@
 #include "webhook/check/output.hpp"
 
-#include <nlohmann/json.hpp>
+#include <rapidjson/prettywriter.h>
+#include <rapidjson/stringbuffer.h>
+
 #include <set>
+#include <string>
 
 #include "common/base/text.hpp"
 #include "common/rules/rule.hpp"
 
 namespace webhook {
 namespace {
-
-using nlohmann::json;
 
 constexpr std::size_t kMaxLineShown = 160;
 
@@ -28,44 +29,119 @@ void write_text(const std::vector<LocatedFinding>& findings, const LineOf& line_
   }
 }
 
+using Writer = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
+
+/// A JSON text of what `write` writes, for people and programs.
+template <class Write>
+std::string json_text(const Write& write) {
+  rapidjson::StringBuffer buffer;
+  Writer writer(buffer);
+  writer.SetIndent(' ', 2);
+  write(writer);
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+void text(Writer& writer, std::string_view value) {
+  const std::string valid = base::to_utf8(value);
+  writer.String(valid.data(), static_cast<rapidjson::SizeType>(valid.size()));
+}
+
+void member(Writer& writer, const char* key, std::string_view value) {
+  writer.Key(key);
+  text(writer, value);
+}
+
+void member(Writer& writer, const char* key, std::size_t value) {
+  writer.Key(key);
+  writer.Uint64(value);
+}
+
+/// An object as a member; `write` writes what is in it.
+template <class Write>
+void object(Writer& writer, const char* key, const Write& write) {
+  writer.Key(key);
+  writer.StartObject();
+  write();
+  writer.EndObject();
+}
+
 void write_json(const std::vector<LocatedFinding>& findings, std::ostream& out) {
-  json list = json::array();
+  out << json_text([&](Writer& writer) {
+    writer.StartArray();
+    for (const auto& [file, mark, finding, object] : findings) {
+      writer.StartObject();
+      member(writer, "file", file);
+      member(writer, "line", mark.line);
+      member(writer, "column", mark.column);
+      member(writer, "severity", word(finding.severity));
+      member(writer, "rule", finding.rule);
+      member(writer, "object", object);
+      member(writer, "path", finding.path);
+      member(writer, "value", finding.value);
+      member(writer, "message", finding.message);
+      member(writer, "fix", finding.fix);
+      writer.EndObject();
+    }
+    writer.EndArray();
+  }) << "\n";
+}
+
+void write_sarif_rules(Writer& writer, const std::vector<LocatedFinding>& findings) {
+  std::set<std::string_view> seen;
+  writer.Key("rules");
+  writer.StartArray();
   for (const auto& found : findings) {
-    list.push_back({{"file", base::to_utf8(found.file)},
-                    {"line", found.mark.line},
-                    {"column", found.mark.column},
-                    {"severity", word(found.finding.severity)},
-                    {"rule", found.finding.rule},
-                    {"object", base::to_utf8(found.object)},
-                    {"path", base::to_utf8(found.finding.path)},
-                    {"value", base::to_utf8(found.finding.value)},
-                    {"message", base::to_utf8(found.finding.message)},
-                    {"fix", base::to_utf8(found.finding.fix)}});
+    if (!seen.insert(found.finding.rule).second) continue;
+    writer.StartObject();
+    member(writer, "id", found.finding.rule);
+    object(writer, "shortDescription", [&] { member(writer, "text", rules::rule(found.finding.rule).judges); });
+    writer.EndObject();
   }
-  out << list.dump(2) << "\n";
+  writer.EndArray();
+}
+
+void write_sarif_result(Writer& writer, const LocatedFinding& found) {
+  writer.StartObject();
+  member(writer, "ruleId", found.finding.rule);
+  member(writer, "level", word(found.finding.severity));
+  object(writer, "message", [&] { member(writer, "text", found.finding.text()); });
+  writer.Key("locations");
+  writer.StartArray();
+  writer.StartObject();
+  object(writer, "physicalLocation", [&] {
+    object(writer, "artifactLocation", [&] { member(writer, "uri", found.file); });
+    object(writer, "region", [&] {
+      member(writer, "startLine", found.mark.line);
+      member(writer, "startColumn", found.mark.column);
+    });
+  });
+  writer.EndObject();
+  writer.EndArray();
+  writer.EndObject();
 }
 
 void write_sarif(const std::vector<LocatedFinding>& findings, std::ostream& out) {
-  json rules_used = json::array();
-  json results = json::array();
-  std::set<std::string_view> seen;
-  for (const auto& found : findings) {
-    const auto& finding = found.finding;
-    if (seen.insert(finding.rule).second)
-      rules_used.push_back(
-          {{"id", finding.rule}, {"shortDescription", {{"text", std::string(rules::rule(finding.rule).judges)}}}});
-    const json place = {{"artifactLocation", {{"uri", base::to_utf8(found.file)}}},
-                        {"region", {{"startLine", found.mark.line}, {"startColumn", found.mark.column}}}};
-    results.push_back({{"ruleId", finding.rule},
-                       {"level", word(finding.severity)},
-                       {"message", {{"text", base::to_utf8(finding.text())}}},
-                       {"locations", json::array({{{"physicalLocation", place}}})}});
-  }
-  const json driver = {{"name", "llmkube-router webhook check"}, {"rules", rules_used}};
-  const json run = {{"tool", {{"driver", driver}}}, {"results", results}};
-  const json report = {
-      {"$schema", "https://json.schemastore.org/sarif-2.1.0.json"}, {"version", "2.1.0"}, {"runs", json::array({run})}};
-  out << report.dump(2) << "\n";
+  out << json_text([&](Writer& writer) {
+    writer.StartObject();
+    member(writer, "$schema", "https://json.schemastore.org/sarif-2.1.0.json");
+    member(writer, "version", "2.1.0");
+    writer.Key("runs");
+    writer.StartArray();
+    writer.StartObject();
+    object(writer, "tool", [&] {
+      object(writer, "driver", [&] {
+        member(writer, "name", "llmkube-router webhook check");
+        write_sarif_rules(writer, findings);
+      });
+    });
+    writer.Key("results");
+    writer.StartArray();
+    for (const auto& found : findings) write_sarif_result(writer, found);
+    writer.EndArray();
+    writer.EndObject();
+    writer.EndArray();
+    writer.EndObject();
+  }) << "\n";
 }
 
 /// GitHub's escapes of a workflow command's data, and of its properties.

@@ -40,4 +40,9 @@ TEST_CASE("text helpers") {
   CHECK(base::to_utf8("a\xC3\xA9\xff") == "a\xC3\xA9\xEF\xBF\xBD");
   CHECK(base::nearest("llamacpp-ruoter", {"llamacpp", "llamacpp-router"}) == "llamacpp-router");
   CHECK(base::nearest("zzz", {"llamacpp"}).empty());
+  CHECK(base::nearest("preloda", {"preload", "preloads"}) == "preload");
+  CHECK(base::edit_distance("kitten", "sitting") == 3);
+  CHECK(base::edit_distance("kitten", "sitting", 3) == 3);
+  CHECK(base::edit_distance("kitten", "sitting", 2) > 2);
+  CHECK(base::edit_distance("a", "abcdef", 2) > 2);
 }
