@@ -49,6 +49,15 @@ denied() {
   if [ -z "$bad" ]; then _ok "denied: $what"; else _no "denied: $what: the answer lacks$bad" "$out"; return 1; fi
 }
 
+# operator NAME [WORD] — starts a program of e2e/operators (the case says `# Wants NAME.`) with its CRDs, and waits for WORD in what it says;
+# sets OPERATOR to its process. It ends with the case at the latest.
+operator() {
+  local dir; dir=$(operator_folder "$1")
+  [ -z "$(ls "$dir/crds")" ] || { kubectl apply --server-side -f "$dir/crds" && kubectl wait --for=condition=Established -f "$dir/crds"; } >/dev/null
+  setpriv --pdeathsig TERM "$dir/$1" >"$STATE/log/$1.log" 2>&1 & OPERATOR=$!
+  [ -z "${2:-}" ] || within 30 "$1 runs" "$2" cat "$STATE/log/$1.log" || stop "$1 runs"
+}
+
 # service NAME MODEL... — the manifest of a router service; more of its spec on standard input, if any.
 service() {
   local name=$1 m; shift

@@ -5,6 +5,7 @@
 #   go-<version>/                a Go toolchain, where the machine has none that is new enough
 #   debian-<suite>/              a debootstrapped root and its image
 #   images/<name>-<inputs>.tar   images, as `ctr images import` takes them; <inputs> is a hash of what they were made from
+#   operators/<name>-<inputs>/   programs that a case runs beside the cluster (e2e/operators), with their CRDs
 #   models-<inputs>/             tiny GGUF files and what the file host serves beside them
 #   venv-<inputs>/               the Python packages that make the models
 #   buildah/ ccache/ build/      state of the builders
@@ -29,6 +30,8 @@ hash_of() {
     else echo "$p"; fi
   done | sha256sum | cut -c1-16
 }
+
+operator_folder() { echo "$CACHE/operators/$1-$(hash_of "$E2E/operators/$1")"; }    # NAME
 
 # tracked PATH... — the files below PATH that belong to the project (tracked, or new and not ignored), NUL-separated, relative to REPO.
 tracked() { git -C "$REPO" -c safe.directory='*' ls-files -z --cached --others --exclude-standard --deduplicate -- "$@" | while IFS= read -r -d '' f; do

@@ -26,6 +26,23 @@ models() {
   [ -e "$MODELS/sha256sums" ] || { need_venv; timed "tiny models" "$E2E/models/make.sh" "$MODELS"; }
 }
 
+# operators CASE-FILE... — the programs of e2e/operators that the cases want (`# Wants NAME.` on a line of their own), each with the CRDs of its
+# module: $CACHE/operators/<name>-<inputs>, where `operator` of case.sh finds them.
+operators() {
+  local name dir
+  for name in $(sed -n 's/^# Wants \([a-z-]*\)\.$/\1/p' "$@" | sort -u); do
+    dir=$(operator_folder "$name")
+    [ -d "$dir" ] || { need_go; timed "$name from Go modules" make_operator "$name" "$dir"; }
+  done
+}
+make_operator() { # NAME FOLDER
+  rm -rf "$CACHE/operators/$1"-*
+  mkdir -p "$2.part/crds"
+  (cd "$E2E/operators/$1" && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$2.part/" . &&
+    go list -m -f '{{if not .Indirect}}{{.Dir}}{{end}}' all | while read -r module; do find "$module/deploy/crds" -name '*_*.yaml' -exec cp -t "$2.part/crds" {} + 2>/dev/null || true; done)
+  chmod -R u+w "$2.part"; mv "$2.part" "$2"
+}
+
 # parts — all of them; sets IMAGES and MODELS. One at a time for each cache.
 parts() {
   local lib; lib=$(hash_of "$E2E/images/mkimage.py" "$E2E/lib/builder.sh")

@@ -165,7 +165,7 @@ class Webhooks(unittest.TestCase):
                              f"{NAMESPACE}/llmkube-router-webhook")
 
     def test_the_secret_is_awaited_and_only_its_two_keys_are_mounted(self):
-        for values, name in (("defaults", "llmkube-router-webhook-tls"), ("cert-manager", "llmkube-router-webhook-tls"),
+        for values, name in (("defaults", "llmkube-router-webhook-tls"), ("cert-manager", "llmkube-router-webhook-cert-manager"),
                              ("own-secret", "webhook-certificate")):
             pod = one(rendered(values), "Deployment", "llmkube-router-webhook")["spec"]["template"]["spec"]
             secret = pod["volumes"][0]["secret"]

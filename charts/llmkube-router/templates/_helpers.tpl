@@ -53,7 +53,8 @@ app.kubernetes.io/component: {{ . }}
 {{- if eq .Values.certificates.mode "secret" -}}
 {{ required "certificates.secret.name is required with certificates.mode=secret" .Values.certificates.secret.name }}
 {{- else -}}
-{{ include "router.fullname" . }}-webhook-tls
+{{- /* Two names: a Secret that cert-manager made is not Helm's, and could not become Helm's. */ -}}
+{{ include "router.fullname" . }}-webhook-{{ ternary "tls" "cert-manager" (eq .Values.certificates.mode "self") }}
 {{- end -}}
 {{- end }}
 
