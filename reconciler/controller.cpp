@@ -27,19 +27,6 @@ bool same(const std::vector<ApplyProblem>& a, const std::vector<ApplyProblem>& b
   });
 }
 
-/// True when the second decision asks for something that the first did not: our own writes wake nobody, so without
-/// another pass it would wait for somebody else's.
-bool wants_more(const Decision& first, const Decision& second) {
-  const auto is_new = [&](const DesiredObject& object) {
-    return std::none_of(first.desired.begin(), first.desired.end(), [&](const DesiredObject& known) {
-      return known.kind == object.kind && known.name == object.name && known.body == object.body;
-    });
-  };
-  return std::any_of(second.desired.begin(), second.desired.end(), is_new) ||
-         (first.annotations.empty() && !second.annotations.empty()) ||
-         (first.deletions.empty() && !second.deletions.empty());
-}
-
 /// Samples at the faster pace are asked for.
 bool is_on_the_way(const Decision& decision) { return decision.sample_every <= std::chrono::seconds{2}; }
 
@@ -48,7 +35,7 @@ Outcome joined(Outcome first, const Outcome& second) {
   if (second.error) first.error = second.error;
   first.retry_after = std::max(first.retry_after, second.retry_after);
   if (second.look_again) first.look_again = std::min(first.look_again.value_or(*second.look_again), *second.look_again);
-  first.writes += second.writes;
+  first.changes += second.changes;
   return first;
 }
 
@@ -160,22 +147,14 @@ Outcome Controller::pass_service(const Key& key) {
     decision.events.clear();
   }
   Outcome outcome = carry_out(key, decision);
-  const bool problems_changed = !same(outcome.problems, observed->problems);
-  keep_problems(key, outcome.problems);
-  if (outcome.writes > 0 || problems_changed) {
-    // The status speaks of what is there now; what else is to be made waits for the next pass.
-    if (auto again = observe_service(key)) {
-      observed = std::move(again);
-      Decision second = reconcile(parts_.settings, *observed, parts_.clock.wall());
-      if (wants_more(decision, second)) {
-        outcome.look_again = milliseconds{0};
-        second.status_can_wait = !second.status_first;  // it will say more in a moment
-      }
-      decision = std::move(second);
-    }
+  if (!same(outcome.problems, observed->problems)) {
+    keep_problems(key, outcome.problems);
+    observed->problems = outcome.problems;
+    decision = reconcile(parts_.settings, *observed, parts_.clock.wall());
   }
-  outcome = joined(std::move(outcome), tell(key, observed->service.meta, decision));
-  want_samples(key, decision, *observed);
+  // The status speaks of what is there: the cache announces what was written just now, so the next pass says it.
+  if (outcome.changes == 0)
+    outcome = joined(std::move(outcome), tell(key, observed->service.meta, decision));
   look_again(key, decision, outcome);
   return outcome;
 }
@@ -223,10 +202,6 @@ Outcome Controller::pass_model(const Key& key) {
   add_targets(Sampler::What::progress, decision.sample_progress, observed->fetch_pods, targets);
   parts_.sampler.want(key, targets, is_on_the_way(decision));
   look_again(key, decision, outcome);
-  // What was recorded on a Job is news for the services that wait for it.
-  if (outcome.writes > 0)
-    for (const auto& service : observed->services)
-      parts_.queue.add({Key::Kind::service, key.namespace_, service.meta.name});
   return outcome;
 }
 

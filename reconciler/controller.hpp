@@ -21,7 +21,8 @@
 
 namespace reconciler {
 
-/// One pass over one object: observe, decide, carry out, look again. Everything else serves this.
+/// One pass over one object: observe, decide, carry out; the status when nothing was left to carry out. Everything
+/// else serves this.
 class Controller {
  public:
   struct Parts {

@@ -22,7 +22,7 @@ struct Options {
   std::string validating_configuration;
   std::string kubeconfig;
   std::string log_level = "info";
-  int workers = 2;
+  int workers = 4;
 };
 
 /// What the command line says, or the exit code with which the program ends at once (after --help, --version or a

@@ -86,8 +86,10 @@ base::Result<> Program::start() {
                                                               .renew = surroundings_.lease_renew,
                                                               .deadline = surroundings_.lease_deadline},
                                          [this](bool leading) { set_leading(leading); });
-  applier_ = std::make_unique<Applier>(*api_, *cache_, clock_,
-                                       [this] { return options_.leader_elect ? lease_->holds() : leading_.load(); });
+  events_ = std::make_unique<EventOutbox>(*api_, [this] { return queue_.depth() == 0; });
+  applier_ = std::make_unique<Applier>(
+      *api_, *cache_, clock_, [this] { return options_.leader_elect ? lease_->holds() : leading_.load(); },
+      [this](std::string path, std::string body) { events_->add(std::move(path), std::move(body)); });
   controller_ = std::make_unique<Controller>(Controller::Parts{options_.settings, clock_, *api_, *cache_, queue_,
                                                                *sampler_, *applier_, metrics_, surroundings_.patience});
   if (!options_.webhook_service.empty()) {
@@ -123,6 +125,7 @@ base::Result<> Program::start() {
       controller_->work();
     });
   }
+  start_thread("events", [this] { events_->run(); });
   start_thread("keeper", [this] { keep_house(); });
   lease_thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), "lease");
@@ -166,6 +169,7 @@ void Program::stop() {
   for (auto& worker : workers_) worker.join();
   workers_.clear();
   sampler_->stop();
+  events_->stop();
   for (auto& reflector : reflectors_) reflector->stop();
   api_->interrupt();
   for (auto& thread : threads_) thread.join();

@@ -10,6 +10,7 @@
 #include "common/net/api_client.hpp"
 #include "common/net/server.hpp"
 #include "reconciler/apply/applier.hpp"
+#include "reconciler/apply/event_outbox.hpp"
 #include "reconciler/cache/cache.hpp"
 #include "reconciler/cache/reflector.hpp"
 #include "reconciler/certificates/rotation.hpp"
@@ -17,6 +18,7 @@
 #include "reconciler/lease/lease.hpp"
 #include "reconciler/options.hpp"
 #include "reconciler/queue/work_queue.hpp"
+#include "reconciler/sample/fetch.hpp"
 #include "reconciler/sample/knock.hpp"
 #include "reconciler/sample/sampler.hpp"
 
@@ -78,6 +80,7 @@ class Program {
   std::unique_ptr<ClusterCache> cache_;
   std::unique_ptr<Sampler> sampler_;
   std::unique_ptr<LeaderLease> lease_;
+  std::unique_ptr<EventOutbox> events_;
   std::unique_ptr<Applier> applier_;
   std::unique_ptr<Controller> controller_;
   std::unique_ptr<CertificateRotation> certificates_;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/base/json.hpp"
+#include "common/base/rare.hpp"
 #include "common/kube/object_meta.hpp"
 
 /// Model as a typed view. As with InferenceService, decoding never fails.
@@ -67,7 +68,7 @@ struct ModelSpec {
   std::string prefetch_tolerations;
   /// The name in `sourceSecretRef`.
   std::string source_secret;
-  std::optional<Hardware> hardware;
+  base::Rare<Hardware> hardware;
   /// Of the fetch; quantities as written.
   std::string cpu;
   std::string memory;

@@ -22,10 +22,6 @@ ObjectMeta decode_object_meta(const base::JsonValue& object) {
   out.uid = base::string_at(*metadata, {"uid"});
   out.resource_version = base::string_at(*metadata, {"resourceVersion"});
   out.generation = base::int_at(*metadata, {"generation"});
-  out.deletion_timestamp = base::string_at(*metadata, {"deletionTimestamp"});
-  out.creation_timestamp = base::string_at(*metadata, {"creationTimestamp"});
-  out.labels = decode_string_map(base::find(*metadata, "labels"));
-  out.annotations = decode_string_map(base::find(*metadata, "annotations"));
   return out;
 }
 

@@ -7,20 +7,14 @@
 
 namespace kube {
 
-/// The part of metav1.ObjectMeta that decisions rest on. What is absent, or has an odd type, is empty or 0.
+/// The part of metav1.ObjectMeta that decisions rest on, and no more: thousands are kept, and an annotation of kubectl
+/// holds the whole object once again. What is absent, or has an odd type, is empty or 0.
 struct ObjectMeta {
   std::string name;
   std::string name_space;
   std::string uid;
   std::string resource_version;
   std::int64_t generation = 0;
-  /// RFC 3339; empty unless the object is being deleted.
-  std::string deletion_timestamp;
-  std::string creation_timestamp;
-  std::map<std::string, std::string> labels;
-  std::map<std::string, std::string> annotations;
-
-  [[nodiscard]] bool being_deleted() const { return !deletion_timestamp.empty(); }
   bool operator==(const ObjectMeta&) const = default;
 };
 

@@ -45,8 +45,14 @@ bool failed_for_now(const base::Result<ApiResponse>& response, const std::string
 
 }  // namespace
 
-Applier::Applier(net::ApiClient& api, ClusterCache& cache, const base::Clock& clock, std::function<bool()> may_write)
-    : api_(api), cache_(cache), clock_(clock), may_write_(std::move(may_write)), memory_(clock) {}
+Applier::Applier(net::ApiClient& api, ClusterCache& cache, const base::Clock& clock, std::function<bool()> may_write,
+                 RecordEvent record_event)
+    : api_(api),
+      cache_(cache),
+      clock_(clock),
+      may_write_(std::move(may_write)),
+      record_event_(std::move(record_event)),
+      memory_(clock) {}
 
 bool Applier::allowed(Outcome& outcome) const {
   if (may_write_()) return true;
@@ -111,7 +117,6 @@ bool Applier::settle(const ChildKey& child, const DesiredObject& desired, const 
                      const base::Result<ApiResponse>& response, Outcome& outcome) {
   const auto path = object_path(child.resource, child.namespace_, child.name);
   if (failed_for_now(response, path, outcome)) return false;
-  ++outcome.writes;
   if (response->ok()) {
     const auto object = base::parse_json(response->body, path);
     const auto result = object ? read_live(*object) : std::nullopt;
@@ -121,6 +126,7 @@ bool Applier::settle(const ChildKey& child, const DesiredObject& desired, const 
     }
     memory_.applied(child, desired.body, *result);
     cache_.record_write(child.resource, *object);
+    if (!live || live->resource_version != result->resource_version) ++outcome.changes;
     return true;
   }
   const auto status = net::read_status(*response);
@@ -151,7 +157,6 @@ bool Applier::remove(const Key& key, const Deletion& deletion, Outcome& outcome)
                                   {"preconditions", {{"uid", deletion.uid}}}};
   const auto response = api_.remove(path, options.dump());
   if (failed_for_now(response, path, outcome)) return false;
-  ++outcome.writes;
   const bool is_gone = response->status == 404 || response->status == 409;  // 409: another one by now
   if (!response->ok() && !is_gone) outcome.error = net::to_error(*response, path);
   return true;
@@ -165,8 +170,8 @@ bool Applier::annotate(const Key& key, const AnnotationPatch& patch, Outcome& ou
   const auto response =
       api_.merge_patch(path, body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), kFieldManager);
   if (failed_for_now(response, path, outcome)) return false;
-  ++outcome.writes;
   if (response->ok()) {
+    ++outcome.changes;
     if (const auto object = base::parse_json(response->body, path)) cache_.record_write(resource, *object);
   } else if (response->status != 404) {
     outcome.error = net::to_error(*response, path);
@@ -190,7 +195,6 @@ Outcome Applier::write_status(const Key& key, const ObjectMeta& meta, const Deci
     }
   }
   if (failed_for_now(response, path, outcome)) return outcome;
-  ++outcome.writes;
   if (response->status == 404) return outcome;  // deleted meanwhile
   if (!response->ok()) {
     outcome.error = net::to_error(*response, path);
@@ -202,13 +206,9 @@ Outcome Applier::write_status(const Key& key, const ObjectMeta& meta, const Deci
 }
 
 void Applier::record_events(const Key& key, const ObjectMeta& meta, const std::vector<Event>& events) {
-  for (const auto& event : events) {
-    const auto path = "/api/v1/namespaces/" + net::percent_encode(key.namespace_) + "/events";
-    const auto response = api_.create(path, event_body(key, meta, event, clock_.wall()));
-    if (response && response->ok()) continue;
-    const auto problem = response ? net::to_error(*response, path) : response.error();
-    base::log::debug("event-not-recorded", {{"object", key.to_string()}, {"problem", problem.to_string()}});
-  }
+  for (const auto& event : events)
+    record_event_("/api/v1/namespaces/" + net::percent_encode(key.namespace_) + "/events",
+                  event_body(key, meta, event, clock_.wall()));
 }
 
 }  // namespace reconciler

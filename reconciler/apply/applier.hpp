@@ -25,15 +25,20 @@ struct Outcome {
   /// Nobody will tell us what we wait for (a write that has not come back yet, an object without our label): look again
   /// after this time.
   std::optional<std::chrono::milliseconds> look_again;
-  int writes = 0;
+  /// Children that are other than before now: the cache knows, and has announced them.
+  int changes = 0;
 };
 
 /// Carries out decisions through the API: server-side apply, not forced. A field that another manager applied is left
 /// alone and reported; an edit of a field that was ours is taken back, a few times. Thread-safe for different keys.
 class Applier {
  public:
+  /// Takes the body of an Event and where to create it.
+  using RecordEvent = std::function<void(std::string path, std::string body)>;
+
   /// `may_write` is asked before every write: whether we are the leader still.
-  Applier(net::ApiClient& api, ClusterCache& cache, const base::Clock& clock, std::function<bool()> may_write);
+  Applier(net::ApiClient& api, ClusterCache& cache, const base::Clock& clock, std::function<bool()> may_write,
+          RecordEvent record_event);
 
   /// Children, deletions and annotations, in this order. Stops at the first failure that is not a refusal of the child.
   [[nodiscard]] Outcome carry_out(const Key& key, const Decision& decision);
@@ -60,6 +65,7 @@ class Applier {
   ClusterCache& cache_;
   const base::Clock& clock_;
   const std::function<bool()> may_write_;
+  const RecordEvent record_event_;
   ApplyMemory memory_;
 };
 

@@ -35,14 +35,14 @@ ApplyMemory::Verdict ApplyMemory::judge(const ChildKey& child, std::string_view 
   if (!live) return clock_.steady() - entry.at < kWatchLag ? Verdict::settled : Verdict::apply;
   if (live->resource_version == entry.resource_version) return Verdict::settled;
   if (is_earlier(live->resource_version, entry.resource_version)) return Verdict::settled;
-  if (live->uid != entry.uid) return Verdict::apply;
+  if (hash(live->uid) != entry.uid) return Verdict::apply;
   return live->ownership.ours == entry.ours ? Verdict::settled : Verdict::apply;
 }
 
 bool ApplyMemory::was_applied(const ChildKey& child) const {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(child);
-  return found != entries_.end() && !found->second.uid.empty();
+  return found != entries_.end() && found->second.uid != 0;
 }
 
 bool ApplyMemory::may_reclaim(const ChildKey& child) {
@@ -57,8 +57,13 @@ bool ApplyMemory::may_reclaim(const ChildKey& child) {
 
 void ApplyMemory::applied(const ChildKey& child, std::string_view body, const LiveObject& result) {
   const std::lock_guard lock(mutex_);
-  entries_[child] =
-      Entry{hash(body), result.uid, result.resource_version, result.ownership.ours, clock_.steady(), std::nullopt, 0};
+  entries_[child] = Entry{hash(body),
+                          result.uid.empty() ? 0 : hash(result.uid),
+                          result.resource_version,
+                          result.ownership.ours,
+                          clock_.steady(),
+                          std::nullopt,
+                          0};
 }
 
 void ApplyMemory::refused(const ChildKey& child, std::string_view body, const std::optional<LiveObject>& live,
@@ -74,7 +79,8 @@ void ApplyMemory::refused(const ChildKey& child, std::string_view body, const st
 std::optional<ApplyProblem> ApplyMemory::problem(const ChildKey& child) const {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(child);
-  return found == entries_.end() ? std::nullopt : found->second.problem;
+  if (found == entries_.end()) return std::nullopt;
+  return found->second.problem;
 }
 
 void ApplyMemory::forget(const ChildKey& child) {

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "common/base/clock.hpp"
+#include "common/base/rare.hpp"
 #include "reconciler/cache/ownership.hpp"
 #include "reconciler/cache/resource.hpp"
 #include "reconciler/reconcile/observed.hpp"
@@ -61,11 +62,12 @@ class ApplyMemory {
  private:
   struct Entry {
     std::uint64_t body = 0;
-    std::string uid;
+    /// Hash of the object's; 0: it was never in force.
+    std::uint64_t uid = 0;
     std::string resource_version;
     std::uint64_t ours = 0;
     base::SteadyTime at{};
-    std::optional<ApplyProblem> problem;
+    base::Rare<ApplyProblem> problem;
     /// Of the object that refused: it has to change before another try.
     std::uint64_t refused_state = 0;
   };

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/kube/names.hpp"
+#include "reconciler/cache/kept.hpp"
 #include "reconciler/cache/name_index.hpp"
 
 namespace reconciler {
@@ -20,10 +21,17 @@ struct Stored {
 template <class View>
 using Table = std::map<std::string, Stored<View>, std::less<>>;
 
+/// What decisions see of what is kept: most kinds are kept as they are seen.
 template <class View>
-std::optional<View> copy_of(const Table<View>& table, std::string_view name) {
+const View& view_of(const View& view) {
+  return view;
+}
+
+template <class Kept>
+auto copy_of(const Table<Kept>& table, std::string_view name) {
+  using View = std::remove_cvref_t<decltype(view_of(std::declval<const Kept&>()))>;
   const auto found = table.find(name);
-  return found == table.end() ? std::nullopt : std::optional<View>(found->second.view);
+  return found == table.end() ? std::nullopt : std::optional<View>(view_of(found->second.view));
 }
 
 template <class View>
@@ -32,16 +40,23 @@ void append(const Table<View>& table, const NameIndex::Names& names, std::vector
     if (const auto found = table.find(name); found != table.end()) to.push_back(found->second.view);
 }
 
-template <class View>
-void copy_named(const Table<View>& table, const std::vector<std::string>& names,
+template <class Kept, class View>
+void copy_named(const Table<Kept>& table, const std::vector<std::string>& names,
                 std::map<std::string, View, std::less<>>& to, std::vector<std::string>* missing = nullptr) {
   for (const auto& name : names) {
     if (const auto found = table.find(name); found != table.end()) {
-      to.emplace(name, found->second.view);
+      to.emplace(name, view_of(found->second.view));
     } else if (missing != nullptr && std::find(missing->begin(), missing->end(), name) == missing->end()) {
       missing->push_back(name);
     }
   }
+}
+
+/// Of the objects that users write we write the status alone.
+bool has_own_status(Resource resource) { return resource == Resource::service || resource == Resource::model; }
+
+bool is_ours(const Settings& settings, const std::string& runtime) {
+  return std::find(settings.runtimes.begin(), settings.runtimes.end(), runtime) != settings.runtimes.end();
 }
 
 bool same_generation(const ObjectMeta& a, const ObjectMeta& b) {
@@ -51,8 +66,8 @@ bool same_generation(const ObjectMeta& a, const ObjectMeta& b) {
 }  // namespace
 
 struct ClusterCache::Namespace {
-  Table<ServiceObject> services;
-  Table<ModelObject> models;
+  Table<KeptService> services;
+  Table<KeptModel> models;
   Table<DeploymentView> deployments;
   Table<ChildView> network_services;
   Table<ChildView> config_maps;
@@ -72,9 +87,9 @@ struct ClusterCache::Namespace {
   static auto of(Resource resource, Visit visit) {
     switch (resource) {
       case Resource::service:
-        return visit(&Namespace::services, decode_service);
+        return visit(&Namespace::services, keep_service);
       case Resource::model:
-        return visit(&Namespace::models, decode_model);
+        return visit(&Namespace::models, keep_model);
       case Resource::deployment:
         return visit(&Namespace::deployments, decode_deployment);
       case Resource::network_service:
@@ -97,8 +112,8 @@ struct ClusterCache::Namespace {
 
   // Keeping the indices: `update` is NameIndex::insert or ::erase.
   template <class Update>
-  void index(Resource, const ServiceObject& service, Update update) {
-    for (const auto& model : models_of(*service.view)) update(services_by_model, model, service.meta.name);
+  void index(Resource, const KeptService& service, Update update) {
+    for (const auto& model : service.models) update(services_by_model, model, service.meta.name);
   }
   template <class Update>
   void index(Resource resource, const PodView& pod, Update update) {
@@ -136,7 +151,8 @@ class Concerned {
   template <class Tables>
   void service(const Tables& tables, std::string_view name) {
     const auto found = tables.services.find(name);
-    if (found != tables.services.end() && is_ours(settings_, *found->second.view.view)) add_service(std::string(name));
+    if (found != tables.services.end() && is_ours(settings_, found->second.view.runtime))
+      add_service(std::string(name));
   }
   template <class Tables>
   void model(const Tables& tables, const std::string& name) {
@@ -146,11 +162,11 @@ class Concerned {
   }
 
   template <class Tables>
-  void by(const Tables& tables, Resource, const ServiceObject& view) {
+  void by(const Tables& tables, Resource, const KeptService& view) {
     service(tables, view.meta.name);
   }
   template <class Tables>
-  void by(const Tables& tables, Resource, const ModelObject& view) {
+  void by(const Tables& tables, Resource, const KeptModel& view) {
     model(tables, view.meta.name);
   }
   template <class Tables>
@@ -178,17 +194,16 @@ class Concerned {
   void by(const Tables& tables, Resource, const ClaimView& view) {
     for (const auto& [name, stored] : tables.services) {
       std::map<std::string, ModelObject, std::less<>> models;
-      const auto names = models_of(*stored.view.view);
-      copy_named(tables.models, names, models);
-      const auto claims = claims_of(settings_, *stored.view.view, models);
+      copy_named(tables.models, stored.view.models, models);
+      const auto claims = claims_of(settings_, *view_of(stored.view).view, models);
       if (std::find(claims.begin(), claims.end(), view.meta.name) == claims.end()) continue;
       service(tables, name);
-      for (const auto& model_name : names) add_model(model_name);
+      for (const auto& model_name : stored.view.models) add_model(model_name);
     }
   }
   /// A service of another shape than before, or gone: its Models' Jobs may be wanted, or not any more.
-  void models_of_service(const ServiceObject& view) {
-    for (const auto& name : models_of(*view.view)) add_model(name);
+  void models_of_service(const KeptService& view) {
+    for (const auto& name : view.models) add_model(name);
   }
 
   [[nodiscard]] const std::set<Key>& keys() const { return keys_; }
@@ -202,7 +217,7 @@ class Concerned {
   std::set<Key> keys_;
 };
 
-void note_service_change(Concerned& concerned, const ServiceObject* before, const ServiceObject* after) {
+void note_service_change(Concerned& concerned, const KeptService* before, const KeptService* after) {
   if (before != nullptr && after != nullptr && same_generation(before->meta, after->meta)) return;
   if (before != nullptr) concerned.models_of_service(*before);
   if (after != nullptr) concerned.models_of_service(*after);
@@ -243,19 +258,21 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
       if (before.resource_version == view.meta.resource_version) return;
       if (source != Source::list && is_earlier(view.meta.resource_version, before.resource_version)) return;
       replaced = before.uid != view.meta.uid;
+      const bool is_own_status =
+          source == Source::write && has_own_status(resource) && same_generation(before, view.meta);
       slot->erase_from_index(resource, found->second.view);
-      if (source != Source::write) concerned.by(*slot, resource, found->second.view);  // whom it belonged to before
+      if (!is_own_status) concerned.by(*slot, resource, found->second.view);  // whom it belonged to before
       note_service_change(concerned, &found->second.view, &view);
       found->second = {std::move(view), ownership, std::move(phase)};
       slot->insert_into_index(resource, found->second.view);
-      if (source != Source::write) concerned.by(*slot, resource, found->second.view);
+      if (!is_own_status) concerned.by(*slot, resource, found->second.view);
     } else {
       // The watch can be faster than the answer to a write: what it already saw deleted must not come back for good.
       if (source == Source::write && is_earlier(view.meta.resource_version, newest_deletion_[resource])) return;
       const auto added = table.emplace(name, Stored{std::move(view), ownership, std::move(phase)}).first;
       slot->insert_into_index(resource, added->second.view);
       note_service_change(concerned, static_cast<decltype(&added->second.view)>(nullptr), &added->second.view);
-      if (source != Source::write) concerned.by(*slot, resource, added->second.view);
+      concerned.by(*slot, resource, added->second.view);
     }
   });
   if (replaced && vanished_) vanished_(resource, namespace_, name);
@@ -320,12 +337,12 @@ std::optional<Observed> ClusterCache::observe_service(const std::string& namespa
   const auto slot = namespaces_.find(namespace_);
   if (slot == namespaces_.end()) return std::nullopt;
   const Namespace& tables = *slot->second;
-  auto service = copy_of(tables.services, name);
-  if (!service || !is_ours(settings_, *service->view)) return std::nullopt;
+  const auto found = tables.services.find(name);
+  if (found == tables.services.end() || !is_ours(settings_, found->second.view.runtime)) return std::nullopt;
 
   Observed observed;
-  observed.service = std::move(*service);
-  const auto models = models_of(*observed.service.view);
+  observed.service = view_of(found->second.view);
+  const auto& models = found->second.view.models;
   copy_named(tables.models, models, observed.models);
   observed.deployment = copy_of(tables.deployments, name);
   observed.network_service = copy_of(tables.network_services, kube::service_name(name));
@@ -356,11 +373,12 @@ std::optional<ObservedModel> ClusterCache::observe_model(const std::string& name
   append(tables.fetch_pods, tables.fetch_pods_by_model.at(name), observed.fetch_pods);
   for (const auto& service_name : tables.services_by_model.at(name)) {
     const auto found = tables.services.find(service_name);
-    if (found == tables.services.end() || !is_ours(settings_, *found->second.view.view)) continue;
-    observed.services.push_back(found->second.view);
+    if (found == tables.services.end() || !is_ours(settings_, found->second.view.runtime)) continue;
+    observed.services.push_back(view_of(found->second.view));
     std::map<std::string, ModelObject, std::less<>> models;
-    copy_named(tables.models, models_of(*found->second.view.view), models);
-    copy_named(tables.claims, claims_of(settings_, *found->second.view.view, models), observed.claims, missing_claims);
+    copy_named(tables.models, found->second.view.models, models);
+    copy_named(tables.claims, claims_of(settings_, *observed.services.back().view, models), observed.claims,
+               missing_claims);
   }
   return observed;
 }
@@ -391,7 +409,7 @@ std::vector<Key> ClusterCache::keys() const {
   for (const auto& [at, tables] : namespaces_) {
     for (const auto& [name, stored] : tables->models) keys.push_back({Key::Kind::model, at, name});
     for (const auto& [name, stored] : tables->services)
-      if (is_ours(settings_, *stored.view.view)) keys.push_back({Key::Kind::service, at, name});
+      if (is_ours(settings_, stored.view.runtime)) keys.push_back({Key::Kind::service, at, name});
   }
   return keys;
 }
@@ -401,7 +419,7 @@ ClusterCache::Phases ClusterCache::phases() const {
   const std::lock_guard lock(mutex_);
   for (const auto& [at, tables] : namespaces_) {
     for (const auto& [name, stored] : tables->services)
-      if (is_ours(settings_, *stored.view.view)) ++phases.services[stored.phase];
+      if (is_ours(settings_, stored.view.runtime)) ++phases.services[stored.phase];
     for (const auto& [name, stored] : tables->models) ++phases.models[stored.phase];
   }
   return phases;

@@ -16,8 +16,8 @@
 
 namespace reconciler {
 
-/// The cluster as far as we care: typed views by namespace and name, and who has to be looked at again when one of
-/// them changes. Bodies are dropped once decoded: a thousand services of three models take a few megabytes.
+/// The cluster as far as we care: by namespace and name, and who has to be looked at again when one changes. Of
+/// children and Pods typed views are kept and the bodies dropped, of services and Models spec and status as text.
 /// Thread-safe; every call is short.
 class ClusterCache {
  public:
@@ -32,8 +32,8 @@ class ClusterCache {
 
   /// A list item or a watch event. States older than what is kept are ignored.
   void upsert(Resource resource, const base::JsonValue& object) { store(resource, object, Source::watch); }
-  /// The answer to our own write: as `upsert`, but it concerns nobody who does not know it already, and what the watch
-  /// saw deleted since is not kept.
+  /// The answer to our own write: as `upsert`, but what the watch saw deleted since is not kept, and the status of a
+  /// service or Model concerns nobody, unless its spec came along.
   void record_write(Resource resource, const base::JsonValue& object) { store(resource, object, Source::write); }
   /// A complete list: states count even when they look older (a server that was restored from a backup).
   void upsert_listed(Resource resource, const base::JsonValue& object) { store(resource, object, Source::list); }

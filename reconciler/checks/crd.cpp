@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string_view>
+#include <utility>
 
 namespace reconciler {
 namespace {
@@ -13,7 +14,10 @@ struct OurField {
   std::string_view path;
 };
 
-/// What this project added to LLMKube's CRDs and cannot work without. "[]" steps into the items of a list.
+constexpr std::array<std::string_view, 2> kCrds{"inferenceservices", "models"};
+
+/// What this project added to LLMKube's CRDs, or an older release of theirs lacks, and we cannot work without. "[]"
+/// steps into the items of a list.
 constexpr std::array kOurFields{
     OurField{"inferenceservices", "spec.models"},
     OurField{"inferenceservices", "spec.models[].aliases"},
@@ -27,6 +31,15 @@ constexpr std::array kOurFields{
     OurField{"inferenceservices", "status.models"},
     OurField{"inferenceservices", "status.models[].bytesDone"},
     OurField{"inferenceservices", "status.observedGeneration"},
+    OurField{"models", "spec.files"},
+    OurField{"models", "spec.sha256"},
+    OurField{"models", "spec.mmproj"},
+    OurField{"models", "spec.refreshPolicy"},
+    OurField{"models", "spec.sourceSecretRef"},
+    OurField{"models", "status.path"},
+    OurField{"models", "status.cacheKey"},
+    OurField{"models", "status.sha256"},
+    OurField{"models", "status.observedGeneration"},
 };
 
 const base::JsonValue* schema_of(const base::JsonValue& crd) {
@@ -67,14 +80,18 @@ std::vector<std::string> missing_fields_of(const base::JsonValue& crd) {
 }
 
 base::Result<std::vector<std::string>> missing_fields(net::ApiClient& api) {
-  const std::string path =
-      "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/inferenceservices.inference.llmkube.dev";
-  const auto response = api.get(path);
-  if (!response) return std::unexpected(response.error());
-  if (!response->ok()) return std::unexpected(net::to_error(*response, path));
-  const auto crd = base::parse_json(response->body, path);
-  if (!crd) return std::unexpected(crd.error());
-  return missing_fields_of(*crd);
+  std::vector<std::string> missing;
+  for (const auto plural : kCrds) {
+    const std::string path =
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/" + std::string(plural) + ".inference.llmkube.dev";
+    const auto response = api.get(path);
+    if (!response) return std::unexpected(response.error());
+    if (!response->ok()) return std::unexpected(net::to_error(*response, path));
+    const auto crd = base::parse_json(response->body, path);
+    if (!crd) return std::unexpected(crd.error());
+    for (auto& field : missing_fields_of(*crd)) missing.push_back(std::move(field));
+  }
+  return missing;
 }
 
 }  // namespace reconciler

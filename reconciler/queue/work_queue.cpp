@@ -19,12 +19,15 @@ void WorkQueue::add_locked(const Key& key) {
     waiting_.erase({*entry.due, key});
     entry.due.reset();
   }
+  const Time now = std::chrono::steady_clock::now();
   if (entry.working) {
     entry.again = true;
+  } else if (!entry.queued && now < entry.rests_until) {
+    wait_until_locked(key, entry, entry.rests_until);
   } else if (!entry.queued) {
     entry.queued = true;
-    entry.since = std::chrono::steady_clock::now();
-    ready_.push_back(key);
+    entry.since = now;
+    lane_of(key).push_back(key);
     changed_.notify_one();
   }
 }
@@ -42,6 +45,10 @@ void WorkQueue::add_after_locked(const Key& key, Duration delay) {
   const Time due = std::chrono::steady_clock::now() + delay;
   if (entry.due && *entry.due <= due) return;
   if (entry.due) waiting_.erase({*entry.due, key});
+  wait_until_locked(key, entry, due);
+}
+
+void WorkQueue::wait_until_locked(const Key& key, Entry& entry, Time due) {
   entry.due = due;
   const bool is_next = waiting_.empty() || due < waiting_.begin()->first;
   waiting_.emplace(due, key);
@@ -65,18 +72,27 @@ void WorkQueue::succeeded(const Key& key) {
   if (entry != entries_.end()) entry->second.failures = 0;
 }
 
+WorkQueue::Lane& WorkQueue::next_lane_locked(Time now) {
+  constexpr unsigned kTurns = 4;
+  if (services_.empty()) return models_;
+  if (models_.empty() || ++turns_ % kTurns != 0) return services_;
+  return now - entries_.at(models_.front()).since >= delays_.models_wait ? models_ : services_;
+}
+
 std::optional<Key> WorkQueue::take() {
   std::unique_lock lock(mutex_);
   while (!shut_down_) {
-    promote_due_locked(std::chrono::steady_clock::now());
-    if (!ready_.empty()) {
-      Key key = std::move(ready_.front());
-      ready_.pop_front();
+    const Time now = std::chrono::steady_clock::now();
+    promote_due_locked(now);
+    if (!is_empty_locked()) {
+      Lane& lane = next_lane_locked(now);
+      Key key = std::move(lane.front());
+      lane.pop_front();
       Entry& entry = entries_[key];
       entry.queued = false;
       entry.working = true;
       // Another worker may sleep longer than it should: without a time, or until one that is no longer the first.
-      if (!ready_.empty() || !waiting_.empty()) changed_.notify_one();
+      if (!is_empty_locked() || !waiting_.empty()) changed_.notify_one();
       return key;
     }
     if (waiting_.empty()) {
@@ -94,24 +110,28 @@ void WorkQueue::promote_due_locked(Time now) {
     const Key key = waiting_.begin()->second;
     add_locked(key);  // takes it out of waiting_
   }
+  while (!resting_.empty() && resting_.front().first <= now) {
+    tidy_locked(resting_.front().second);
+    resting_.pop_front();
+  }
 }
 
 void WorkQueue::done(const Key& key) {
   const std::lock_guard lock(mutex_);
   Entry& entry = entries_[key];
   entry.working = false;
-  if (std::exchange(entry.again, false)) {
-    add_locked(key);
-  } else {
-    tidy_locked(key);
-  }
+  entry.rests_until = std::chrono::steady_clock::now() + delays_.rest;
+  resting_.emplace_back(entry.rests_until, key);
+  if (std::exchange(entry.again, false)) add_locked(key);
 }
 
 void WorkQueue::tidy_locked(const Key& key) {
   const auto entry = entries_.find(key);
   if (entry == entries_.end()) return;
   const Entry& state = entry->second;
-  if (!state.queued && !state.working && !state.due && state.failures == 0) entries_.erase(entry);
+  if (!state.queued && !state.working && !state.due && state.failures == 0 &&
+      std::chrono::steady_clock::now() >= state.rests_until)
+    entries_.erase(entry);
 }
 
 void WorkQueue::shut_down() {
@@ -122,13 +142,16 @@ void WorkQueue::shut_down() {
 
 std::size_t WorkQueue::depth() const {
   const std::lock_guard lock(mutex_);
-  return ready_.size();
+  return services_.size() + models_.size();
 }
 
 WorkQueue::Duration WorkQueue::oldest() const {
   const std::lock_guard lock(mutex_);
-  if (ready_.empty()) return Duration{0};
-  return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - entries_.at(ready_.front()).since);
+  Time since = std::chrono::steady_clock::now();
+  const Time now = since;
+  for (const auto* lane : {&services_, &models_})
+    if (!lane->empty()) since = std::min(since, entries_.at(lane->front()).since);
+  return std::chrono::duration_cast<Duration>(now - since);
 }
 
 }  // namespace reconciler

@@ -13,7 +13,9 @@
 namespace reconciler {
 
 /// Which objects are due, each at most once, and never at two workers at a time: as client-go's rate-limited queue.
-/// An object that is added while it is being worked on comes again afterwards. Thread-safe.
+/// An object that is added while it is being worked on comes again afterwards, and one that was worked on rests a
+/// moment, so that what happens to it in one go costs one pass. Services go first: what is recorded of
+/// Models can wait while children are to be made, but not for ever. Thread-safe.
 class WorkQueue {
  public:
   using Duration = std::chrono::milliseconds;
@@ -21,6 +23,10 @@ class WorkQueue {
     /// After the first failure of a key in a row; doubles with each one more, with jitter.
     Duration first_retry{200};
     Duration longest_retry{std::chrono::minutes{2}};
+    /// Between two passes of one key.
+    Duration rest{100};
+    /// From when on a Model that waits takes every fourth turn.
+    Duration models_wait{10000};
   };
 
   WorkQueue() : WorkQueue(Delays()) {}
@@ -44,32 +50,43 @@ class WorkQueue {
 
   /// Keys that are due and wait for a worker.
   [[nodiscard]] std::size_t depth() const;
-  /// How long the first of them has waited.
+  /// How long the one that waits longest has waited.
   [[nodiscard]] Duration oldest() const;
 
  private:
   using Time = std::chrono::steady_clock::time_point;
   struct Entry {
-    /// queued: in ready_. working: at a worker. again: was added meanwhile.
+    /// queued: in its lane. working: at a worker. again: was added meanwhile.
     bool queued = false;
     Time since{};
     bool working = false;
     bool again = false;
     unsigned failures = 0;
     std::optional<Time> due;
+    Time rests_until{};
   };
 
   void add_locked(const Key& key);
   void add_after_locked(const Key& key, Duration delay);
+  void wait_until_locked(const Key& key, Entry& entry, Time due);
+  /// What is due and what has rested.
   void promote_due_locked(Time now);
+  using Lane = std::deque<Key>;
+  [[nodiscard]] Lane& lane_of(const Key& key) { return key.kind == Key::Kind::service ? services_ : models_; }
+  [[nodiscard]] bool is_empty_locked() const { return services_.empty() && models_.empty(); }
+  /// The lane whose turn it is; one of them holds something.
+  [[nodiscard]] Lane& next_lane_locked(Time now);
   void tidy_locked(const Key& key);
 
   const Delays delays_;
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable changed_;
   std::map<Key, Entry> entries_;
-  std::deque<Key> ready_;
+  Lane services_;
+  Lane models_;
+  unsigned turns_ = 0;
   std::set<std::pair<Time, Key>> waiting_;
+  std::deque<std::pair<Time, Key>> resting_;
   bool shut_down_ = false;
 };
 

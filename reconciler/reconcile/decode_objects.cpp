@@ -18,14 +18,18 @@ std::string status_of(const base::JsonValue& object) {
 
 }  // namespace
 
+bool advertises_some(const base::JsonValue& object) {
+  const auto* advertised = base::find_path(object, {"status", "advertisedModels"});
+  return advertised != nullptr && advertised->IsArray() && !advertised->Empty();
+}
+
 ServiceObject decode_service(const base::JsonValue& object) {
   ServiceObject service;
   service.view = std::make_shared<const api::InferenceService>(api::decode_inference_service(object));
   service.meta = decode_meta(object);
   service.mistakes = mistakes_of(object);
   service.status = status_of(object);
-  const auto* advertised = base::find_path(object, {"status", "advertisedModels"});
-  service.advertises = advertised != nullptr && advertised->IsArray() && !advertised->Empty();
+  service.advertises = advertises_some(object);
   return service;
 }
 

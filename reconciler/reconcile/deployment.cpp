@@ -52,10 +52,11 @@ std::string model_list(const Plan& plan) {
   return base::join(model_names, ",");
 }
 
+constexpr std::size_t kHashDigits = 16;
+
 /// Says which template the live Deployment was given, whatever the API server's defaults added to it.
 std::string hash(const json& value) {
-  constexpr std::size_t kDigits = 16;
-  return base::sha256_hex(value.dump(-1, ' ', false, json::error_handler_t::replace)).substr(0, kDigits);
+  return base::sha256_hex(value.dump(-1, ' ', false, json::error_handler_t::replace)).substr(0, kHashDigits);
 }
 
 /// It starts as soon as there is one model to serve; the others join by a new preset.
@@ -107,11 +108,9 @@ std::optional<DesiredObject> render_deployment(const Plan& plan) {
 }
 
 std::string template_hash(const DesiredObject& deployment) {
-  return json::parse(deployment.body)
-      .at("metadata")
-      .at("annotations")
-      .at(std::string(names::kTemplateHashAnnotation))
-      .get<std::string>();
+  // Found, not parsed: each pass asks. Keys are sorted, so metadata comes before all that a user may have written.
+  const std::string key = "\"" + std::string(names::kTemplateHashAnnotation) + "\":\"";
+  return deployment.body.substr(deployment.body.find(key) + key.size(), kHashDigits);
 }
 
 }  // namespace reconciler

@@ -305,7 +305,7 @@ std::string find_not_listed(const Look& look) {
 std::string find_crd_outdated(const Look& look) {
   const auto& missing = look.plan.observed.missing_fields;
   if (!missing || missing->empty()) return {};
-  return "the CRD lacks " + base::join(*missing, ", ") + ": apply the CRDs of this release";
+  return "the CRDs lack " + base::join(*missing, ", ") + ": apply the CRDs of this release";
 }
 
 struct Row {

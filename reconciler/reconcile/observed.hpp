@@ -10,6 +10,7 @@
 
 #include "common/base/clock.hpp"
 #include "common/base/json.hpp"
+#include "common/base/rare.hpp"
 
 namespace api {
 struct InferenceService;
@@ -66,9 +67,9 @@ struct ContainerView {
   bool ready = false;
   bool running = false;
   std::int64_t restarts = 0;
-  std::optional<ContainerState> waiting;
-  std::optional<ContainerState> terminated;
-  std::optional<ContainerState> last_terminated;
+  base::Rare<ContainerState> waiting;
+  base::Rare<ContainerState> terminated;
+  base::Rare<ContainerState> last_terminated;
 };
 
 /// A Pod of a service, or of a fetch Job.
@@ -83,7 +84,7 @@ struct PodView {
   std::string node;
   bool ready = false;
   /// Reason and message of condition PodScheduled while it is False.
-  std::optional<ContainerState> unschedulable;
+  base::Rare<ContainerState> unschedulable;
   /// Init containers first.
   std::vector<ContainerView> containers;
   /// Annotation inference.llmkube.dev/preset-hash, as preset_nudge.hpp writes it.
@@ -101,7 +102,7 @@ struct JobView {
   /// Annotation inference.llmkube.dev/claim: UID of the claim that it fills.
   std::string claim_uid;
   /// Condition Failed with its reason; `failed_at` is its lastTransitionTime.
-  std::optional<ContainerState> failed;
+  base::Rare<ContainerState> failed;
   std::optional<base::WallTime> failed_at;
   std::int64_t active = 0;
 };
@@ -117,7 +118,7 @@ struct DeploymentView {
   std::int64_t ready = 0;
   std::int64_t available = 0;
   /// Condition ReplicaFailure while True (quota, a denial), or Progressing while False (deadline).
-  std::optional<ContainerState> failure;
+  base::Rare<ContainerState> failure;
   /// Annotation inference.llmkube.dev/template-hash: which Pod template it was given.
   std::string template_hash;
   /// Image of the container router-agent in its template; empty when there is none.
@@ -248,6 +249,8 @@ struct ObservedModel {
 [[nodiscard]] std::string preset_hash(std::string_view models_ini);
 
 [[nodiscard]] ObjectMeta decode_meta(const base::JsonValue& object);
+/// Whether status.advertisedModels of a service names some.
+[[nodiscard]] bool advertises_some(const base::JsonValue& object);
 [[nodiscard]] ServiceObject decode_service(const base::JsonValue& object);
 [[nodiscard]] ModelObject decode_model(const base::JsonValue& object);
 [[nodiscard]] PodView decode_pod(const base::JsonValue& object);

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "common/base/json.hpp"
-#include "common/net/http_client.hpp"
 #include "reconciler/reconcile/names.hpp"
 
 namespace reconciler {
@@ -17,8 +16,6 @@ using Clock = std::chrono::steady_clock;
 bool differs(const Sampler::Target& now, const Sampler::Target& before) {
   return now.ip != before.ip || now.port != before.port || (now.ready && !before.ready);
 }
-
-constexpr std::size_t kLargestAnswer = std::size_t{1} << 20U;
 
 }  // namespace
 
@@ -106,12 +103,20 @@ std::optional<Knock> Sampler::front(const Key& key) const {
   return found;
 }
 
+std::vector<FetchProgress> Sampler::downloads() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<FetchProgress> all;
+  for (const auto& [place, state] : places_)
+    if (state.progress) all.push_back(*state.progress);
+  return all;
+}
+
 std::chrono::nanoseconds Sampler::interval(const State& state, Time now) const {
   if (state.front == Knock::refused) return timing_.knock;
   if (now < state.busy_until) return timing_.busy;
   const std::chrono::duration<double> share(static_cast<double>(places_.size()) / timing_.settled_per_second);
-  return std::max<std::chrono::nanoseconds>(timing_.settled,
-                                            std::chrono::duration_cast<std::chrono::nanoseconds>(share));
+  return std::clamp(std::chrono::duration_cast<std::chrono::nanoseconds>(share),
+                    std::chrono::nanoseconds(timing_.settled), std::chrono::nanoseconds(timing_.settled_longest));
 }
 
 void Sampler::run() {
@@ -214,26 +219,6 @@ void Sampler::stop() {
   stopped_ = true;
   wake_.notify_all();
   earlier_.notify_all();
-}
-
-base::Result<std::string> fetch_from_pod(const std::string& ip, int port, const std::string& path) {
-  using std::chrono::milliseconds;
-  const std::string host = ip.find(':') == std::string::npos ? ip : "[" + ip + "]";
-  net::HttpClientOptions options;
-  options.url = "http://" + host + ":" + std::to_string(port);
-  options.timeouts = {milliseconds{500}, milliseconds{1000}, milliseconds{500}, milliseconds{1500}};
-  options.max_body_bytes = kLargestAnswer;
-  options.max_idle_connections = 0;
-  auto client = net::HttpClient::make(options);
-  if (!client) return std::unexpected(client.error());
-  auto response = (*client)->send({.target = path});
-  if (!response) return std::unexpected(response.error());
-  if (response->status != 200) {
-    const auto body = base::parse_json(response->body, path);
-    const auto reason = body ? base::string_at(*body, {"error"}) : std::string{};
-    return base::fail(reason.empty() ? "status " + std::to_string(response->status) : reason, options.url + path);
-  }
-  return std::move(response->body);
 }
 
 }  // namespace reconciler

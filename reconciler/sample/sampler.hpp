@@ -18,8 +18,8 @@ namespace reconciler {
 
 /// Asks the programs in Pods how they are: the agents for /state, the fetchers for /progress, by the Pod's IP and with
 /// short timeouts. A Pod is asked at once when it is first wanted, every 2 s while its service is on the way, else
-/// every 10 s; with many settled Pods more seldom, so that all of them together are asked at most 3 times a second
-/// (what changes is asked every 2 s for the next 20).
+/// every 10 s; with many settled Pods more seldom, so that all of them together are asked 3 times a second, but each
+/// at least once a minute (what changes is asked every 2 s for the next 20).
 /// It also knocks at Services, every 250 ms for at most 10 s, until they no longer refuse. Thread-safe.
 class Sampler {
  public:
@@ -34,8 +34,9 @@ class Sampler {
     std::chrono::milliseconds settled{10000};
     /// How long a service counts as on the way after its last change.
     std::chrono::milliseconds busy_after_change{20000};
-    /// Of all settled Pods together.
+    /// Of all settled Pods together, as long as each is asked this often.
     double settled_per_second = 3;
+    std::chrono::milliseconds settled_longest{60000};
     /// Between two knocks at a Service that refuses, and after how long it counts as one of which nothing is known.
     std::chrono::milliseconds knock{250};
     std::chrono::milliseconds knock_for{10000};
@@ -68,6 +69,8 @@ class Sampler {
   [[nodiscard]] std::vector<AgentSample> agents(const Key& key) const;
   [[nodiscard]] std::map<std::string, FetchProgress, std::less<>> progress(const Key& key) const;
   [[nodiscard]] std::optional<Knock> front(const Key& key) const;
+  /// The latest word of every fetcher that anybody wants to know about.
+  [[nodiscard]] std::vector<FetchProgress> downloads() const;
 
   /// Asks until `stop`; any number of threads may.
   void run();
@@ -124,8 +127,5 @@ class Sampler {
   Time blind_until_{};
   bool stopped_ = false;
 };
-
-/// GET over plain HTTP, with at most 1.5 s for all of it.
-[[nodiscard]] base::Result<std::string> fetch_from_pod(const std::string& ip, int port, const std::string& path);
 
 }  // namespace reconciler

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "common/base/clock.hpp"
 #include "common/base/digest.hpp"
@@ -77,19 +78,57 @@ Node::Node(net::ApiConfig config, Options options) : options_(options) {
       {"/api/v1", "services", kOfService, &Node::learn_cluster_ip},
   }};
   for (const auto& watched : kWatched) threads_.emplace_back([this, &watched] { follow(watched); });
+  for (int i = 0; i < options_.workers; ++i) threads_.emplace_back([this] { work(); });
 }
 
 Node::~Node() {
   stopping_.cancel();
+  {
+    const std::lock_guard lock(mutex_);
+    tasks_.clear();
+    last_tasks_.clear();
+    more_.notify_all();
+  }
   for (auto& thread : threads_) thread.join();
+}
+
+void Node::later(std::function<void()> task, bool last) {
+  const std::lock_guard lock(mutex_);
+  (last ? last_tasks_ : tasks_).push_back(std::move(task));
+  more_.notify_one();
+}
+
+void Node::work() {
+  while (true) {
+    std::unique_lock lock(mutex_);
+    more_.wait(lock, [this] { return !tasks_.empty() || !last_tasks_.empty() || stopping_.cancelled(); });
+    if (stopping_.cancelled()) return;
+    auto& tasks = tasks_.empty() ? last_tasks_ : tasks_;
+    const auto task = std::move(tasks.front());
+    tasks.pop_front();
+    lock.unlock();
+    task();
+  }
+}
+
+std::size_t Node::children() const {
+  const std::lock_guard lock(mutex_);
+  return children_.size();
 }
 
 void Node::follow(const Watched& watched) {
   const std::string path = std::string(watched.group) + "/" + watched.plural;
+  const bool are_children = watched.plural != std::string_view("pods");
+  const auto take = [&](const JsonValue& object) {
+    if (are_children) {
+      const std::lock_guard lock(mutex_);
+      children_.insert(string_at(object, {"metadata", "uid"}));
+    }
+    (this->*watched.handle)(object);
+  };
   while (!stopping_.cancelled()) {
     std::vector<std::string> found;
-    const auto listed = api_->list(path, {.label_selector = std::string(watched.label), .field_selector = {}},
-                                   [&](const JsonValue& object) { (this->*watched.handle)(object); });
+    const auto listed = api_->list(path, {.label_selector = std::string(watched.label), .field_selector = {}}, take);
     std::string version = listed && listed->status == 200 ? listed->resource_version : "";
     while (!version.empty() && !stopping_.cancelled()) {
       const net::WatchOptions options{.label_selector = std::string(watched.label),
@@ -101,7 +140,7 @@ void Node::follow(const Watched& watched) {
           path, options,
           [&](std::string_view type, const JsonValue& object) {
             version = string_at(object, {"metadata", "resourceVersion"});
-            if (type == "ADDED" || type == "MODIFIED") (this->*watched.handle)(object);
+            if (type == "ADDED" || type == "MODIFIED") take(object);
             return true;
           },
           stopping_);
@@ -127,14 +166,18 @@ void Node::set_status(const std::string& path, const std::string& status) {
   insist([&] { return api_->merge_patch(path + "/status", R"({"status":)" + status + "}", "node"); }, 404);
 }
 
-void Node::bind_claims(const JsonValue& job) {
+std::vector<std::string> Node::claims_to_bind(const JsonValue& job) {
+  std::vector<std::string> paths;
   const auto* volumes = base::find_path(job, {"spec", "template", "spec", "volumes"});
-  if (volumes == nullptr || !volumes->IsArray()) return;
+  if (volumes == nullptr || !volumes->IsArray()) return paths;
   for (const auto& volume : volumes->GetArray()) {
     const auto claim = string_at(volume, {"persistentVolumeClaim", "claimName"});
-    if (!claim.empty())
-      set_status(base_path(job, "/api/v1", "persistentvolumeclaims") + "/" + claim, R"({"phase":"Bound"})");
+    if (claim.empty()) continue;
+    auto path = base_path(job, "/api/v1", "persistentvolumeclaims") + "/" + claim;
+    const std::lock_guard lock(mutex_);
+    if (bound_claims_.insert(path).second) paths.push_back(std::move(path));
   }
+  return paths;
 }
 
 void Node::run_job(const JsonValue& job) {
@@ -144,7 +187,6 @@ void Node::run_job(const JsonValue& job) {
   }
   const auto* conditions = base::find_path(job, {"status", "conditions"});
   if (conditions != nullptr && conditions->IsArray() && !conditions->Empty()) return;
-  bind_claims(job);
   const std::string model = string_at(job, {"metadata", "labels", kOfModel});
   const std::string name = string_at(job, {"metadata", "name"});
   const Json said = {{"reason", "Fetched"},
@@ -173,7 +215,6 @@ void Node::run_job(const JsonValue& job) {
            {"controller", true}}}}}},
       {"spec", {{"restartPolicy", "Never"}, {"containers", {{{"name", "model-fetch"}, {"image", "x"}}}}}}};
   const auto pods = base_path(job, "/api/v1", "pods");
-  create(pods, pod.dump());
   const Json terminated = {{"exitCode", 0}, {"reason", "Completed"}, {"message", said.dump()}, {"finishedAt", now()}};
   const Json pod_status = {{"phase", "Succeeded"},
                            {"containerStatuses",
@@ -183,7 +224,6 @@ void Node::run_job(const JsonValue& job) {
                               {"image", "x"},
                               {"imageID", "x"},
                               {"state", {{"terminated", terminated}}}}}}};
-  set_status(pods + "/" + name + "-x", pod_status.dump());
   Json ended = Json::array();
   for (const auto* type : {"SuccessCriteriaMet", "Complete"})
     ended.push_back(
@@ -193,7 +233,14 @@ void Node::run_job(const JsonValue& job) {
                            {"succeeded", 1},
                            {"uncountedTerminatedPods", Json::object()},
                            {"conditions", ended}};
-  set_status(base_path(job, "/apis/batch/v1", "jobs") + "/" + name, job_status.dump());
+  later([this, claims = claims_to_bind(job), pods, pod = pod.dump(), pod_path = pods + "/" + name + "-x",
+         pod_status = pod_status.dump(), job_path = base_path(job, "/apis/batch/v1", "jobs") + "/" + name,
+         job_status = job_status.dump()] {
+    for (const auto& claim : claims) set_status(claim, R"({"phase":"Bound"})");
+    create(pods, pod);
+    set_status(pod_path, pod_status);
+    later([this, job_path, job_status] { set_status(job_path, job_status); }, true);  // the Job controller is slower
+  });
 }
 
 std::string Node::address_of(const std::string& service) {
@@ -214,6 +261,8 @@ void Node::run_deployment(const JsonValue& deployment) {
   const std::string name = string_at(deployment, {"metadata", "name"});
   const auto replicas = base::int_at(deployment, {"spec", "replicas"}, 1);
   const auto pods = base_path(deployment, "/api/v1", "pods");
+  std::string pod_body;
+  std::string pod_status;
   if (replicas > 0) {
     const auto* labels = base::find_path(deployment, {"spec", "template", "metadata", "labels"});
     const Json pod = {
@@ -222,7 +271,7 @@ void Node::run_deployment(const JsonValue& deployment) {
         {"metadata",
          {{"name", name + "-pod"}, {"labels", Json::parse(labels == nullptr ? "{}" : base::to_text(*labels))}}},
         {"spec", {{"containers", {{{"name", "llama-server"}, {"image", "x"}}}}}}};
-    create(pods, pod.dump());
+    pod_body = pod.dump();
     const auto address = address_of(key_of(deployment));
     const Json status = {{"phase", "Running"},
                          {"podIP", address},
@@ -230,18 +279,23 @@ void Node::run_deployment(const JsonValue& deployment) {
                          {"conditions", ready_conditions()},
                          {"initContainerStatuses", {running_container("router-agent")}},
                          {"containerStatuses", {running_container("llama-server")}}};
-    set_status(pods + "/" + name + "-pod", status.dump());
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    if (replicas > 0) running_.insert(key_of(deployment));
+    pod_status = status.dump();
   }
   const Json status = {{"observedGeneration", generation},
                        {"replicas", replicas},
                        {"updatedReplicas", replicas},
                        {"readyReplicas", replicas},
                        {"availableReplicas", replicas}};
-  set_status(base_path(deployment, "/apis/apps/v1", "deployments") + "/" + name, status.dump());
+  later([this, pods, pod_body, pod_status, pod_path = pods + "/" + name + "-pod", key = key_of(deployment),
+         path = base_path(deployment, "/apis/apps/v1", "deployments") + "/" + name, status = status.dump()] {
+    if (!pod_body.empty()) {
+      create(pods, pod_body);
+      set_status(pod_path, pod_status);
+      const std::lock_guard lock(mutex_);
+      running_.insert(key);
+    }
+    set_status(path, status);
+  });
 }
 
 void Node::learn_address(const JsonValue& pod) {

@@ -1,6 +1,8 @@
 #pragma once
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,6 +26,8 @@ class Node {
     /// machine, so one server on port 8081 answers for all of them.
     std::uint32_t first_address = (127U << 24U) + (1U << 16U) + 1;
     std::chrono::seconds watch_timeout{60};
+    /// Objects played at once.
+    int workers = 2;
   };
   explicit Node(net::ApiConfig config) : Node(std::move(config), Options()) {}
   Node(net::ApiConfig config, Options options);
@@ -43,15 +47,19 @@ class Node {
 
   /// Writes made so far, to tell them from the controller's.
   [[nodiscard]] std::uint64_t writes() const { return writes_; }
+  /// Jobs, Deployments, ConfigMaps and Services of ours seen so far.
+  [[nodiscard]] std::size_t children() const;
 
  private:
   struct Watched;
   void follow(const Watched& watched);
-  void take(const Watched& watched, const base::JsonValue& object);
+  /// Work of many calls is done beside the watch, which goes on; `last` when there is nothing else to do.
+  void later(std::function<void()> task, bool last = false);
+  void work();
   void run_job(const base::JsonValue& job);
   void run_deployment(const base::JsonValue& deployment);
-  /// As WaitForFirstConsumer: a claim is bound when the first Job that mounts it runs.
-  void bind_claims(const base::JsonValue& job);
+  /// As WaitForFirstConsumer: a claim is bound when the first Job that mounts it runs. Gives the paths of those.
+  [[nodiscard]] std::vector<std::string> claims_to_bind(const base::JsonValue& job);
   /// Of a Pod that an earlier Node made.
   void learn_address(const base::JsonValue& pod);
   void read_preset(const base::JsonValue& config_map);
@@ -69,7 +77,12 @@ class Node {
   std::atomic<std::uint64_t> writes_ = 0;
   std::atomic<int> refusals_ = 0;
   std::atomic<int> refused_ = 0;
-  std::mutex mutex_;  // guards all below
+  mutable std::mutex mutex_;  // guards all below
+  std::condition_variable more_;
+  std::deque<std::function<void()>> tasks_;
+  std::deque<std::function<void()>> last_tasks_;
+  std::set<std::string> children_;
+  std::set<std::string> bound_claims_;
   /// "namespace/service" by address and back, and the models.ini of each.
   std::map<std::string, std::string> addresses_;
   std::map<std::string, std::string> services_;

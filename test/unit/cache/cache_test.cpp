@@ -151,15 +151,35 @@ TEST_CASE("the deletion of an object that was made anew meanwhile does not count
   CHECK(f.cache.observe_service("edge", "one", nullptr));
 }
 
-TEST_CASE("our own write is kept, and tells nobody") {
+TEST_CASE("our own write of a child is announced once, of a status not at all") {
   Fixture f;
-  f.put(Resource::service, service("one", {"a"}));
+  Json owner = service("one", {"a"});
+  f.put(Resource::service, owner);
   f.told();
   Json child = object("one", {{"inference.llmkube.dev/service", "one"}});
   f.cache.record_write(Resource::deployment, *base::parse_json(child.dump(), "test"));
+  CHECK(f.told() == Fixture::Words{"s:one"});
   f.put(Resource::deployment, child);  // as the watch brings it
   CHECK(f.told().empty());
   CHECK(f.cache.observe_service("edge", "one", nullptr)->deployment);
+
+  owner["status"] = {{"phase", "Creating"}};
+  owner["metadata"]["resourceVersion"] = std::to_string(++next_version);
+  f.cache.record_write(Resource::service, *base::parse_json(owner.dump(), "test"));
+  CHECK(f.told().empty());
+}
+
+TEST_CASE("a spec that the answer to a status write brings is announced: the watch will bring nothing newer") {
+  Fixture f;
+  Json owner = service("one", {"a"});
+  f.put(Resource::service, owner);
+  f.told();
+  owner["spec"]["replicas"] = 2;
+  owner["metadata"]["generation"] = 2;
+  owner["status"] = {{"phase", "Creating"}};
+  owner["metadata"]["resourceVersion"] = std::to_string(next_version += 2);
+  f.cache.record_write(Resource::service, *base::parse_json(owner.dump(), "test"));
+  CHECK(f.told().contains("s:one"));
 }
 
 TEST_CASE("the answer to a write that comes after the object's deletion does not bring it back") {

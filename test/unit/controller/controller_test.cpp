@@ -141,10 +141,12 @@ TEST_CASE("a CRD that lacks our fields is said on the services, until it has the
   Running r;
   const std::string crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
   r.stop();
-  r.server.create(crds, {{"apiVersion", "apiextensions.k8s.io/v1"},
-                         {"kind", "CustomResourceDefinition"},
-                         {"metadata", {{"name", "inferenceservices.inference.llmkube.dev"}}},
-                         {"spec", {{"names", {{"plural", "inferenceservices"}}}, {"versions", Json::array()}}}});
+  for (const std::string plural : {"inferenceservices", "models"}) {
+    r.server.create(crds, {{"apiVersion", "apiextensions.k8s.io/v1"},
+                           {"kind", "CustomResourceDefinition"},
+                           {"metadata", {{"name", plural + ".inference.llmkube.dev"}}},
+                           {"spec", {{"names", {{"plural", plural}}}, {"versions", Json::array()}}}});
+  }
   r.add_all();
   r.start();
   const auto says = [&](const std::string& reason) {

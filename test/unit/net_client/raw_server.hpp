@@ -44,6 +44,8 @@ class RawServer {
     return scheme + "://127.0.0.1:" + std::to_string(port_);
   }
 
+  [[nodiscard]] int port() const { return port_; }
+
   /// Reads up to the end of a request's head; false when the peer hung up.
   static bool read_head(int fd) {
     std::string text;

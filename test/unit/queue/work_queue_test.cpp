@@ -31,6 +31,38 @@ TEST_CASE("a key that is added twice is taken once, in the order of the first") 
   CHECK(queue.depth() == 0);
 }
 
+TEST_CASE("what comes again and again while a key rests is one pass, once it has rested") {
+  WorkQueue queue({.rest = 200ms});
+  queue.add(key("a"));
+  CHECK(queue.take() == key("a"));
+  const auto ended = std::chrono::steady_clock::now();
+  queue.done(key("a"));
+  for (int i = 0; i < 3; ++i) queue.add(key("a"));
+  queue.add(key("b"));
+  CHECK(queue.take() == key("b"));
+  CHECK(queue.take() == key("a"));
+  CHECK(elapsed(ended) >= 200ms);
+  CHECK(queue.depth() == 0);
+}
+
+TEST_CASE("services go before Models, which wait their time and then take every fourth turn") {
+  const auto model = [](const std::string& name) { return Key{Key::Kind::model, "edge", name}; };
+  const auto fill = [&](WorkQueue& queue) {
+    for (const auto* name : {"m", "n"}) queue.add(model(name));
+    for (const auto* name : {"a", "b", "c", "d", "e"}) queue.add(key(name));
+  };
+  WorkQueue patient;
+  fill(patient);
+  for (const auto* name : {"a", "b", "c", "d", "e"}) CHECK(patient.take() == key(name));
+  CHECK(patient.take() == model("m"));
+  CHECK(patient.oldest() < 10s);
+  WorkQueue hurried({.models_wait = 0ms});
+  fill(hurried);
+  for (const auto* name : {"a", "b", "c"}) CHECK(hurried.take() == key(name));
+  CHECK(hurried.take() == model("m"));
+  CHECK(hurried.take() == key("d"));
+}
+
 TEST_CASE("a key that is added while it is worked on comes again afterwards, and not before") {
   WorkQueue queue;
   queue.add(key("a"));

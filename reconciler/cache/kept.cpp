@@ -1,0 +1,53 @@
+#include "reconciler/cache/kept.hpp"
+
+#include <utility>
+
+#include "common/api/inference_service.hpp"
+#include "common/api/model.hpp"
+#include "reconciler/reconcile/reconcile.hpp"
+
+namespace reconciler {
+namespace {
+
+std::string spec_of(const base::JsonValue& object) {
+  const auto* spec = base::find(object, "spec");
+  return spec == nullptr ? "null" : base::to_text(*spec);
+}
+
+/// What decoders read, but for the metadata.
+base::JsonDocument document(const std::string& spec, const std::string& status) {
+  auto parsed = base::parse_json(R"({"spec":)" + spec + R"(,"status":)" + status + "}", "what is kept");
+  return parsed ? std::move(*parsed) : base::JsonDocument{};
+}
+
+void set_metadata(const ObjectMeta& meta, kube::ObjectMeta& to) {
+  to = {meta.name, meta.namespace_, meta.uid, meta.resource_version, meta.generation};
+}
+
+}  // namespace
+
+KeptService keep_service(const base::JsonValue& object) {
+  auto decoded = decode_service(object);
+  return {std::move(decoded.meta), std::move(decoded.mistakes), decoded.view->spec.runtime, models_of(*decoded.view),
+          spec_of(object),         std::move(decoded.status)};
+}
+
+KeptModel keep_model(const base::JsonValue& object) {
+  auto decoded = decode_model(object);
+  return {std::move(decoded.meta), std::move(decoded.mistakes), spec_of(object), std::move(decoded.status)};
+}
+
+ServiceObject view_of(const KeptService& kept) {
+  const auto object = document(kept.spec, kept.status);
+  auto view = std::make_shared<api::InferenceService>(api::decode_inference_service(object));
+  set_metadata(kept.meta, view->metadata);
+  return {std::move(view), kept.meta, kept.mistakes, kept.status, advertises_some(object)};
+}
+
+ModelObject view_of(const KeptModel& kept) {
+  auto view = std::make_shared<api::Model>(api::decode_model(document(kept.spec, kept.status)));
+  set_metadata(kept.meta, view->metadata);
+  return {std::move(view), kept.meta, kept.mistakes, kept.status};
+}
+
+}  // namespace reconciler

@@ -1,0 +1,56 @@
+#include "reconciler/sample/fetch.hpp"
+
+#include <string>
+
+#include "common/net/server.hpp"
+#include "test/catch.hpp"
+#include "test/unit/net_client/raw_server.hpp"
+
+using reconciler::fetch_from_pod;
+
+TEST_CASE("the body of a 200, and the reason of anything else") {
+  net::Server server({.listen = "127.0.0.1:0"});
+  const std::string large(100'000, 'x');
+  server.route("GET", "/state", [&](const net::Request&) { return net::Response{.status = 200, .body = large}; });
+  server.route("GET", "/empty", [](const net::Request&) { return net::Response{.status = 200, .body = ""}; });
+  server.route("GET", "/not-yet", [](const net::Request&) {
+    return net::Response{.status = 503, .body = R"({"error":"llama-server does not answer"})"};
+  });
+  REQUIRE(server.start());
+  const auto body = fetch_from_pod("127.0.0.1", server.port(), "/state");
+  REQUIRE(body);
+  CHECK(*body == large);
+  const auto empty = fetch_from_pod("127.0.0.1", server.port(), "/empty");
+  REQUIRE(empty);
+  CHECK(empty->empty());
+  CHECK(fetch_from_pod("127.0.0.1", server.port(), "/not-yet").error().what == "llama-server does not answer");
+  CHECK(fetch_from_pod("127.0.0.1", server.port(), "/nothing").error().what == "status 404");
+  server.stop();
+  CHECK(fetch_from_pod("127.0.0.1", server.port(), "/state").error().what == "cannot connect: Connection refused");
+}
+
+TEST_CASE("an answer counts only when all of it came, as one body of a stated length") {
+  const std::string cut = "no answer, or it was cut or took too long";
+  const auto said = [](const std::string& answer) {
+    const RawServer server([&](int fd) {
+      if (RawServer::read_head(fd)) RawServer::send_text(fd, answer);
+    });
+    return fetch_from_pod("127.0.0.1", server.port(), "/state");
+  };
+  CHECK(said("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").value() == "{}");
+  CHECK(said("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}more").value() == "{}");
+  for (const std::string answer :
+       {"", "\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}", "HTTP/1.1 200 OK\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n{}", "HTTP/1.1 200 OK\r\n\r\nContent-Length: 2\r\n\r\n",
+        "HTTP/1.\r\n\r\n", "SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length\r\n\r\n"}) {
+    INFO(answer);
+    const auto body = said(answer);
+    REQUIRE_FALSE(body);
+    CHECK(body.error().what == cut);
+  }
+}
+
+TEST_CASE("who accepts and says nothing is not waited for") {
+  const RawServer server([](int fd) { RawServer::wait_for_hang_up(fd); });
+  CHECK_FALSE(fetch_from_pod("127.0.0.1", server.port(), "/state"));
+}
