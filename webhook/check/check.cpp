@@ -132,7 +132,7 @@ class Run {
     rules::Report report(found);
     report.rule = &rules::rule("duplicate-key");
     const kube::FieldPath root;
-    report.at(root.child(problem.key), base::quote_json(problem.key));
+    report.at(root.child(problem.path), base::quote_json(problem.key));
     findings_.push_back({file.name, problem.mark, std::move(found.front()), ""});
   }
 

@@ -56,7 +56,7 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
     Open& map = open_.back();
     map.key.assign(text, length);
     map.key_mark = lines_.mark(string_start());
-    if (!map.keys.insert(map.key).second) out_.problems.push_back({map.key_mark, map.key, ""});
+    if (!map.keys.insert(map.key).second) out_.problems.push_back({map.key_mark, map.key, "", path_of(open_)});
     return true;
   }
   bool StartObject() { return open(Node::Kind::map); }

@@ -46,7 +46,26 @@ struct FileProblem {
   /// The key that stands twice; empty for a text that cannot be read.
   std::string key;
   std::string what;
+  /// With a key: its whole path in the document.
+  std::string path{};
 };
+
+/// The path of what is read now: of the key or item at the end of the maps and lists that are open, from the outermost
+/// to the innermost. An Open has a `node` and the `key` that was read last.
+template <class Open>
+std::string path_of(const std::vector<Open>& open) {
+  std::string out;
+  for (const auto& at : open) {
+    if (at.node.kind == Node::Kind::list) {
+      out += '[' + std::to_string(at.node.items.size()) + ']';
+    } else if (at.key.find_first_of("./[") != std::string::npos) {
+      out += '[' + at.key + ']';
+    } else {
+      out += (out.empty() ? "" : ".") + at.key;
+    }
+  }
+  return out;
+}
 
 /// The documents of a file. What follows a text that cannot be read is lost.
 struct Documents {

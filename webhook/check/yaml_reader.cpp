@@ -153,7 +153,8 @@ class Builder final : public YAML::EventHandler {
     map.key_is_merge = is_merge;
     map.key = key.value_or("");
     map.key_mark = node.mark;
-    if (key && !is_merge && !map.keys.insert(*key).second) out_.problems.push_back({node.mark, *key, ""});
+    if (key && !is_merge && !map.keys.insert(*key).second)
+      out_.problems.push_back({node.mark, *key, "", path_of(open_)});
   }
 
   void add_value(Open& map, Node node) {

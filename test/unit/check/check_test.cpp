@@ -76,7 +76,17 @@ TEST_CASE("booleans of YAML 1.1 are booleans, as values and as keys") {
 TEST_CASE("a key that stands twice is an error") {
   const auto answer = check(service("  replicas: 1\n  replicas: 1\n"));
   CHECK(answer.status == 1);
-  CHECK_THAT(answer.out, ContainsSubstring("stdin:16:3: error: replicas: Duplicate value: \"replicas\""));
+  CHECK_THAT(answer.out, ContainsSubstring("stdin:16:3: error: spec.replicas: Duplicate value: \"replicas\""));
+}
+
+TEST_CASE("a key that stands twice is named with its whole path, in YAML and in JSON") {
+  CHECK_THAT(check(service("  env:\n  - name: A\n  - {name: B, value: x, value: y}\n")).out,
+             ContainsSubstring("error: spec.env[1].value: Duplicate value: \"value\""));
+  CHECK_THAT(check(service("  nodeSelector: {a.b/c: x, a.b/c: y}\n")).out,
+             ContainsSubstring("error: spec.nodeSelector[a.b/c]: Duplicate value"));
+  CHECK_THAT(check(R"({"kind": "Pod", "spec": {"containers": [{}, {"name": "a", "name": "b"}]}})").out,
+             ContainsSubstring("stdin:1:56: error: spec.containers[1].name: Duplicate value: \"name\""));
+  CHECK_THAT(check("a: 1\n---\na: {b: 1}\n---\nx: {b: 1, b: 2}\n").out, ContainsSubstring("error: x.b: Duplicate"));
 }
 
 TEST_CASE("anchors and merge keys are resolved") {
