@@ -5,6 +5,8 @@
 #include <atomic>
 #include <memory>
 
+#include "common/api/llama_flags.hpp"
+#include "common/api/schema.hpp"
 #include "common/base/clock.hpp"
 #include "common/base/log.hpp"
 #include "common/net/server.hpp"
@@ -27,6 +29,12 @@ void keep_memory_small() {
   mallopt(M_TRIM_THRESHOLD, 256 << 10);
 }
 
+/// The schemas and the table of flags are read at their first use: now, not in somebody's request.
+void load_tables() {
+  for (const auto kind : {api::Kind::inference_service, api::Kind::model}) static_cast<void>(api::schema_of(kind));
+  static_cast<void>(api::llama_flags());
+}
+
 /// Brings the server's own counts into the table before a scrape.
 void count_connections(base::MetricTable& metrics, const net::ServerStats& stats) {
   const auto raise = [&](std::string_view name, std::uint64_t to) {
@@ -46,7 +54,7 @@ class Service {
         tls_(std::make_shared<net::TlsContext>(options.certificate_file, options.key_file)),
         certificates_(*tls_, metrics_),
         reviews_(metrics_),
-        admission_({.listen = options.listen, .tls = tls_}),
+        admission_({.listen = options.listen, .tls = tls_, .events_per_wakeup = 8}),
         health_({.listen = options.health_listen}) {
     for (const auto& [path, endpoint] :
          {std::pair{"/mutate", Endpoint::mutate}, std::pair{"/validate", Endpoint::validate}}) {
@@ -115,6 +123,7 @@ int serve(const ServeOptions& options, const base::Signals& signals) {
     base::log::error("wrong-flag", {{"flag", "--log-level"}, {"value", options.log_level}});
     return 2;
   }
+  load_tables();
   Service service(options);
   if (auto started = service.start(); !started) {
     base::log::error("start-failed", {{"error", started.error().to_string()}});

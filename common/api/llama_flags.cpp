@@ -246,7 +246,7 @@ std::vector<ParsedFlag> parse_llama_flags(const std::vector<std::string>& args) 
   out.reserve(args.size());
   for (std::size_t i = 0; i < args.size();) {
     const std::string& word = args[i];
-    ParsedFlag parsed;
+    ParsedFlag& parsed = out.emplace_back();
     parsed.index = parsed.value_index = i++;
     parsed.name = word;
     const Index::Entry* entry = index().find(word);
@@ -277,7 +277,6 @@ std::vector<ParsedFlag> parse_llama_flags(const std::vector<std::string>& args) 
         parsed.problem = FlagProblem::value_missing;
       }
     }
-    out.push_back(std::move(parsed));
   }
   return out;
 }

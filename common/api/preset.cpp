@@ -1,5 +1,8 @@
 #include "common/api/preset.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace api {
 namespace {
 
@@ -34,10 +37,25 @@ Problem first_of(std::string_view text, const Forbidden (&rows)[N]) {
   return std::nullopt;
 }
 
+/// Whether no character of any of the lists is in the text, as is nearly always so: one look at each.
+bool is_harmless(std::string_view text) {
+  static constexpr auto kHarmful = [] {
+    std::array<bool, 256> out{};
+    const auto mark = [&](const auto& rows) {
+      for (const auto& row : rows) out[static_cast<unsigned char>(row.character)] = true;
+    };
+    mark(kLineEnds);
+    mark(kComments);
+    mark(kBrackets);
+    mark(kColon);
+    return out;
+  }();
+  return std::ranges::none_of(text, [](char c) { return kHarmful[static_cast<unsigned char>(c)]; });
+}
+
 Problem outer_blank(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\v\f";
-  if (!text.empty() &&
-      (kBlanks.find(text.front()) != std::string_view::npos || kBlanks.find(text.back()) != std::string_view::npos))
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\v' || c == '\f'; };
+  if (!text.empty() && (is_blank(text.front()) || is_blank(text.back())))
     return "a blank at its start or end is cut off";
   return std::nullopt;
 }
@@ -49,6 +67,7 @@ Problem empty(std::string_view text) { return text.empty() ? Problem("it is empt
 std::optional<std::string_view> argument_problem(std::string_view text) { return first_of(text, kLineEnds); }
 
 std::optional<std::string_view> preset_value_problem(std::string_view text) {
+  if (is_harmless(text)) return outer_blank(text);
   if (const auto problem = argument_problem(text)) return problem;
   if (const auto problem = first_of(text, kComments)) return problem;
   return outer_blank(text);
@@ -57,7 +76,7 @@ std::optional<std::string_view> preset_value_problem(std::string_view text) {
 std::optional<std::string_view> preset_alias_problem(std::string_view text) {
   if (const auto problem = empty(text)) return problem;
   if (const auto problem = preset_value_problem(text)) return problem;
-  return first_of(text, kBrackets);
+  return is_harmless(text) ? std::nullopt : first_of(text, kBrackets);
 }
 
 std::optional<std::string_view> preset_name_problem(std::string_view text) {

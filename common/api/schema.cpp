@@ -69,13 +69,23 @@ class Loader {
     if (const JsonValue* properties = base::find(node, "properties")) {
       for (const auto& member : properties->GetObject()) {
         const std::string_view name = base::as_string(&member.name).value_or("");
-        out.properties.push_back({name, load(member.value), required.contains(name)});
+        out.properties.push_back({name, load(member.value)});
+        if (required.contains(name) && out.properties.back().schema->default_json.empty()) out.required.push_back(name);
       }
       std::ranges::sort(out.properties, kIsBefore, &Schema::Property::name);
+      index_by_length(out);
     }
     if (const JsonValue* items = base::find(node, "items")) out.items = load(*items);
     const JsonValue* values = base::find(node, "additionalProperties");
     if (values != nullptr && values->IsObject()) out.values = load(*values);
+  }
+
+  static void index_by_length(Schema& out) {
+    const std::size_t longest = out.properties.empty() ? 0 : out.properties.back().name.size();
+    for (std::size_t length = 0, at = 0; length <= longest + 1; ++length) {
+      while (at < out.properties.size() && out.properties[at].name.size() < length) ++at;
+      out.first_of_length.push_back(static_cast<std::uint16_t>(at));
+    }
   }
 
   static std::optional<double> number(const JsonValue& node, std::string_view key) {
@@ -119,8 +129,14 @@ class Loader {
 }  // namespace
 
 const Schema* Schema::property(std::string_view name) const {
-  const auto found = std::ranges::lower_bound(properties, name, kIsBefore, &Property::name);
-  return found != properties.end() && found->name == name ? found->schema : nullptr;
+  const std::size_t length = name.size();
+  if (length + 1 >= first_of_length.size()) return nullptr;
+  for (std::size_t i = first_of_length[length]; i < first_of_length[length + 1]; ++i) {
+    // The last letter tells most names of a length apart.
+    if (length == 0 || (properties[i].name.back() == name.back() && properties[i].name == name))
+      return properties[i].schema;
+  }
+  return nullptr;
 }
 
 const Schema& schema_of(Kind kind) {

@@ -17,12 +17,15 @@ struct Schema {
   struct Property {
     std::string_view name;
     const Schema* schema = nullptr;
-    bool required = false;
   };
 
   Type type = Type::any;
-  /// Sorted by length, then by name: most steps of a search compare two numbers.
+  /// Sorted by length, then by name.
   std::vector<Property> properties;
+  /// Where those of each length begin in `properties`, and behind the last length their end.
+  std::vector<std::uint16_t> first_of_length;
+  /// Names of the properties that must be there: required, and without a default.
+  std::vector<std::string_view> required;
   /// Of a list's items.
   const Schema* items = nullptr;
   /// Of a map's values.

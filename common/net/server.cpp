@@ -72,7 +72,7 @@ bool has_unread(const Connection& connection) {
 
 }  // namespace
 
-/// The threads share one epoll set (each event wakes one of them), so a ready connection costs no hand-over. Every
+/// The threads share one epoll set (each event goes to one of them), so a ready connection costs no hand-over. Every
 /// function that takes a Connection& is called by the one thread that holds it.
 class Server::Impl {
  public:
@@ -95,6 +95,7 @@ class Server::Impl {
 
  private:
   void run();
+  void take_up(std::uint64_t tag);
   void run_slow();
   void watch(int descriptor, std::uint64_t tag, std::uint32_t events, int operation) const;
 
@@ -178,16 +179,19 @@ void Server::Impl::watch(int descriptor, std::uint64_t tag, std::uint32_t events
 }
 
 void Server::Impl::run() {
+  std::vector<epoll_event> events(std::max<std::size_t>(1, options_.events_per_wakeup));
   while (!ended_) {
-    epoll_event event{};
-    const int count = ::epoll_wait(epoll_.get(), &event, 1, static_cast<int>(2 * kSweepPeriod.count()));
-    if (count == 1 && event.data.u64 == kListenerTag) {
-      accept_all();
-    } else if (count == 1 && event.data.u64 >= ConnectionTable::kFirstId) {
-      if (Connection* connection = table_.claim(event.data.u64)) advance(*connection);
-    }
+    const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
+                                   static_cast<int>(2 * kSweepPeriod.count()));
+    for (int i = 0; i < count; ++i) take_up(events[static_cast<std::size_t>(i)].data.u64);
     sweep();
   }
+}
+
+void Server::Impl::take_up(std::uint64_t tag) {
+  if (tag == kListenerTag) return accept_all();
+  if (tag < ConnectionTable::kFirstId) return;
+  if (Connection* connection = table_.claim(tag)) advance(*connection);
 }
 
 void Server::Impl::run_slow() {

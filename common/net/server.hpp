@@ -25,6 +25,9 @@ struct ServerOptions {
   std::size_t workers = 2;
   /// Threads for routes marked `Pace::slow`, started when there is such a route; further slow requests wait.
   std::size_t slow_workers = 4;
+  /// Events that a thread takes up at one wake-up. Each wake-up costs; but all but the first wait for its answer, also
+  /// while another thread has nothing to do, so more than one is for handlers that take microseconds.
+  std::size_t events_per_wakeup = 1;
   /// A request line with its headers; more is answered 431.
   std::size_t max_head_bytes = std::size_t{32} << 10U;
   /// A body on the wire; more is answered 413. The API server's objects end at 1.5 MiB, a review may hold two.

@@ -1,6 +1,8 @@
 #include "common/rules/rule.hpp"
 
+#include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <unordered_map>
 
 #include "common/api/inference_service.hpp"
@@ -41,12 +43,26 @@ const JsonValue& spec_of(const JsonValue& object) {
   return spec == nullptr ? empty_object() : *spec;
 }
 
-/// A list's texts; what is no text becomes an empty one, so that places stay right (the schema walk names it).
-std::vector<std::string> texts_of(const JsonValue& list) {
-  std::vector<std::string> out;
-  out.reserve(list.Size());
+/// Puts a list's texts into `out`; what is no text becomes an empty one, so that places stay right (the schema walk
+/// names it).
+void read_texts(const JsonValue& list, std::vector<std::string>& out) {
+  out.clear();
   for (const auto& item : list.GetArray()) out.emplace_back(base::as_string(&item).value_or(""));
-  return out;
+}
+
+/// Whether two of the names and aliases have one hash.
+bool hashes_repeat(const std::vector<ModelItem>& models) {
+  std::vector<std::size_t> hashes;
+  hashes.reserve(2 * models.size());
+  const auto add = [&](std::string_view name) { hashes.push_back(std::hash<std::string_view>{}(name)); };
+  for (const auto& model : models) {
+    add(model.name);
+    const JsonValue* aliases = list_in(*model.json, "aliases");
+    if (aliases == nullptr) continue;
+    for (const auto& alias : aliases->GetArray()) add(base::as_string(&alias).value_or(""));
+  }
+  std::ranges::sort(hashes);
+  return std::ranges::adjacent_find(hashes) != hashes.end();
 }
 
 }  // namespace
@@ -116,11 +132,14 @@ Service::Service(const JsonValue& whole) : object(whole), spec(spec_of(whole)) {
     }
   }
   if (!router) return;
+  names_may_repeat = hashes_repeat(models);
   arguments.reserve(models.size() + 1);
+  std::vector<std::string> texts;
   const auto add = [&](const ModelItem* model, const JsonValue& owner) {
     const JsonValue* list = list_in(owner, "extraArgs");
-    if (list != nullptr && !list->Empty())
-      arguments.push_back({model, &owner, list, api::parse_llama_flags(texts_of(*list))});
+    if (list == nullptr || list->Empty()) return;
+    read_texts(*list, texts);
+    arguments.push_back({model, &owner, list, api::parse_llama_flags(texts)});
   };
   add(nullptr, spec);
   for (const auto& model : models) add(&model, *model.json);

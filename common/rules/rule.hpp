@@ -67,6 +67,8 @@ struct Service {
   bool router = false;
   std::vector<ModelItem> models;
   std::vector<ArgumentList> arguments;
+  /// False when no name or alias stands twice, which is cheap to know; true when one may.
+  bool names_may_repeat = false;
 
   kube::FieldPath root{};
   kube::FieldPath spec_path = root.child("spec");

@@ -111,6 +111,7 @@ void model_entry_name(const Service& service, const Report& report) {
 }
 
 void model_entry_unique(const Service& service, const Report& report) {
+  if (!service.names_may_repeat) return;
   std::vector<Claim> claims = own_names(service);
   for_each_repeat(claims, [&](const Claim& first, const Claim& again) {
     const auto item = service.models_path.at(again.model);
@@ -126,6 +127,7 @@ void alias_text(const Service& service, const Report& report) {
 }
 
 void alias_unique(const Service& service, const Report& report) {
+  if (!service.names_may_repeat) return;
   std::vector<Claim> claims = own_names(service);
   for_each_alias(service, [&](const Claim& claim, const kube::FieldPath&) { claims.push_back(claim); });
   for_each_repeat(claims, [&](const Claim& first, const Claim& again) {

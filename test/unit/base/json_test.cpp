@@ -58,6 +58,30 @@ TEST_CASE("what is not UTF-8 is refused, what is comes through") {
   CHECK(base::string_at(*good, {"a"}) == "\xc3\xa9");
 }
 
+TEST_CASE("strings of every length, at every place, are what the library alone reads") {
+  const std::string pieces[] = {"x",       "\\n",           "\\u00e9", "\xc3\xa9", "\\\"", "\\\\", "\xf0\x9f\x98\x80",
+                                "\\u0000", "\\ud83d\\ude00"};
+  for (std::size_t before = 0; before < 18; ++before) {
+    for (const auto& piece : pieces) {
+      for (std::size_t after = 0; after < 18; ++after) {
+        const std::string text = "[\"" + std::string(before, 'a') + piece + std::string(after, 'b') + piece + "\",\"" +
+                                 std::string(after, 'c') + "\"]";
+        rapidjson::Document expected;
+        expected.Parse<rapidjson::kParseValidateEncodingFlag>(text.c_str());
+        const auto document = base::parse_json(text, "test");
+        REQUIRE(document);
+        REQUIRE(*document == expected);
+        // Cut anywhere, it is refused and not read beyond.
+        REQUIRE_FALSE(base::parse_json(std::string_view(text).substr(0, before + 2 + piece.size()), "test"));
+      }
+    }
+  }
+  for (const std::string bad : {"\x01", "\x1f", "\n", "\xff", "\xc3", "\\x", "\xed\xa0\x80"}) {
+    for (std::size_t before = 0; before < 18; ++before)
+      REQUIRE_FALSE(base::parse_json("[\"" + std::string(before, 'a') + bad + "aaaaaaaaaa\"]", "test"));
+  }
+}
+
 TEST_CASE("a parse error names its place") {
   const auto document = base::parse_json(R"({"a": tru})", "review");
   REQUIRE_FALSE(document);

@@ -174,7 +174,7 @@ TEST_CASE("idle connections starve nobody") {
 }
 
 TEST_CASE("300 clients at once are all answered") {
-  Running running;
+  Running running({.events_per_wakeup = 8});
   std::vector<RawClient> clients;
   for (int i = 0; i < 300; ++i) clients.push_back(running.client());
   for (auto& client : clients) client.send(post("/echo", "{}"));
@@ -362,7 +362,7 @@ TEST_CASE("while draining, requests are served and sent away") {
 }
 
 TEST_CASE("a drain under load fails no request") {
-  Running running;
+  Running running({.events_per_wakeup = 8});
   std::atomic<bool> elsewhere{false};  // the endpoint is gone: no new connections come
   std::atomic<int> answered{0};
   std::atomic<int> failed{0};
