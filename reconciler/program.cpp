@@ -212,6 +212,16 @@ std::string Program::scrape() {
   for (const auto& [phase, count] : phases.services) metrics_.set("llmkube_router_services", {phase}, count);
   metrics_.clear("llmkube_router_models");
   for (const auto& [phase, count] : phases.models) metrics_.set("llmkube_router_models", {phase}, count);
+  const auto downloads = sampler_->downloads();
+  std::int64_t done = 0;
+  std::int64_t total = 0;
+  for (const auto& download : downloads) {
+    done += download.bytes_done;
+    total += download.bytes_total.value_or(0);
+  }
+  metrics_.set("llmkube_router_downloads", {}, static_cast<double>(downloads.size()));
+  metrics_.set("llmkube_router_download_bytes_done", {}, static_cast<double>(done));
+  metrics_.set("llmkube_router_download_bytes", {}, static_cast<double>(total));
   return metrics_.text();
 }
 

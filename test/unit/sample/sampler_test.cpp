@@ -135,6 +135,19 @@ TEST_CASE("a fetcher that ended keeps its last word") {
   CHECK(f->progress(kOne).at("fetch").bytes_done == 5);
 }
 
+TEST_CASE("every download that somebody wants to know about is told, and none after that") {
+  Fixture f;
+  f.say(base::Result<std::string>(R"({"bytesDone":5,"bytesTotal":9})"));
+  f->want(kOne, {{What::progress, "fetch", "10.0.0.8"}}, true);
+  f->want(kTwo, {{What::progress, "fetch", "10.0.0.8"}, {What::progress, "another", "10.0.0.9"}}, true);
+  REQUIRE(Fixture::eventually([&] { return f->downloads().size() == 2; }));
+  CHECK(f->downloads().front().bytes_done == 5);
+  CHECK(f->downloads().front().bytes_total == 9);
+  f->want(kOne, {}, false);
+  f->want(kTwo, {}, false);
+  CHECK(Fixture::eventually([&] { return f->downloads().empty(); }));
+}
+
 TEST_CASE("who no longer wants a Pod hears nothing of it, and nobody's Pod is not asked") {
   Fixture f;
   f->want(kOne, {kAgent}, true);
