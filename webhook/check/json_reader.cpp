@@ -1,6 +1,7 @@
 #include "webhook/check/json_reader.hpp"
 
 #include <rapidjson/error/en.h>
+#include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
 #include <algorithm>
@@ -35,7 +36,7 @@ class Lines {
 /// Builds nodes from RapidJSON's events; the place of a value is read off the stream behind it.
 class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> {
  public:
-  Builder(std::string_view text, const Lines& lines, const rapidjson::StringStream& stream, Documents& out)
+  Builder(std::string_view text, const Lines& lines, const rapidjson::MemoryStream& stream, Documents& out)
       : text_(text), lines_(lines), stream_(stream), out_(out) {}
 
   bool Null() { return add(scalar(Node::Kind::null, "")); }
@@ -130,7 +131,7 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
 
   std::string_view text_;
   const Lines& lines_;
-  const rapidjson::StringStream& stream_;
+  const rapidjson::MemoryStream& stream_;
   Documents& out_;
   std::vector<Open> open_;
 };
@@ -145,7 +146,8 @@ bool looks_like_json(std::string_view text) {
 Documents read_json(const std::string& text) {
   Documents out;
   const Lines lines(text);
-  rapidjson::StringStream stream(text.c_str());
+  // Bounded: where a text ends within a character, the validation takes bytes beyond the zero that ends a StringStream.
+  rapidjson::MemoryStream stream(text.data(), text.size());
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
                               rapidjson::kParseStopWhenDoneFlag | rapidjson::kParseNumbersAsStringsFlag;
   while (text.find_first_not_of(kBlanks, stream.Tell()) != std::string::npos) {

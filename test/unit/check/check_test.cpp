@@ -85,7 +85,7 @@ TEST_CASE("a key that stands twice is named with its whole path, in YAML and in 
   CHECK_THAT(check(service("  nodeSelector: {a.b/c: x, a.b/c: y}\n")).out,
              ContainsSubstring("error: spec.nodeSelector[a.b/c]: Duplicate value"));
   CHECK_THAT(check(R"({"kind": "Pod", "spec": {"containers": [{}, {"name": "a", "name": "b"}]}})").out,
-             ContainsSubstring("stdin:1:56: error: spec.containers[1].name: Duplicate value: \"name\""));
+             ContainsSubstring("stdin:1:59: error: spec.containers[1].name: Duplicate value: \"name\""));
   CHECK_THAT(check("a: 1\n---\na: {b: 1}\n---\nx: {b: 1, b: 2}\n").out, ContainsSubstring("error: x.b: Duplicate"));
 }
 
@@ -148,6 +148,7 @@ TEST_CASE("what cannot be read is status 2") {
   CHECK(check("{\"a\": ").status == 2);
   CHECK(check(std::string(200000, '[')).status == 2);
   CHECK(check("{\"a\":" + std::string(200000, '[')).status == 2);
+  CHECK(check("{\"cut within a character: \xED").status == 2);
   webhook::CheckOptions options;
   options.paths = {"/nonexistent/file.yaml"};
   CHECK(check("", options).status == 2);
