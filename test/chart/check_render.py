@@ -164,6 +164,17 @@ class Webhooks(unittest.TestCase):
             self.assertEqual(configuration["metadata"]["annotations"]["cert-manager.io/inject-ca-from"],
                              f"{NAMESPACE}/llmkube-router-webhook")
 
+    def test_cert_manager_signs_with_a_ca_that_keeps_its_key(self):
+        certificates = {o["metadata"]["name"]: o["spec"] for o in of_kind(rendered("cert-manager"), "Certificate")}
+        issuers = {o["metadata"]["name"]: o["spec"] for o in of_kind(rendered("cert-manager"), "Issuer")}
+        serving, ca = certificates["llmkube-router-webhook"], certificates["llmkube-router-webhook-ca"]
+        self.assertEqual(issuers[serving["issuerRef"]["name"]], {"ca": {"secretName": ca["secretName"]}})
+        self.assertEqual((ca["isCA"], ca["privateKey"]["rotationPolicy"]), (True, "Never"))
+        self.assertEqual(issuers[ca["issuerRef"]["name"]], {"selfSigned": {}})
+        of_the_site = rendered("cert-manager-issuer")
+        self.assertEqual([o["metadata"]["name"] for o in of_kind(of_the_site, "Certificate")], ["llmkube-router-webhook"])
+        self.assertFalse(of_kind(of_the_site, "Issuer"))
+
     def test_the_secret_is_awaited_and_only_its_two_keys_are_mounted(self):
         for values, name in (("defaults", "llmkube-router-webhook-tls"), ("cert-manager", "llmkube-router-webhook-cert-manager"),
                              ("own-secret", "webhook-certificate")):
