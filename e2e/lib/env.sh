@@ -32,6 +32,8 @@ hash_of() {
 }
 
 operator_folder() { echo "$CACHE/operators/$1-$(hash_of "$E2E/operators/$1")"; }    # NAME
+# wanted CASE-FILE... — the programs of e2e/operators that cases want: `# Wants NAME.` on a line of their own.
+wanted() { sed -n 's/^# Wants \([a-z-]*\)\.$/\1/p' "$@" | sort -u; }
 
 # tracked PATH... — the files below PATH that belong to the project (tracked, or new and not ignored), NUL-separated, relative to REPO.
 tracked() { git -C "$REPO" -c safe.directory='*' ls-files -z --cached --others --exclude-standard --deduplicate -- "$@" | while IFS= read -r -d '' f; do

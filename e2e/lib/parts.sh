@@ -26,14 +26,22 @@ models() {
   [ -e "$MODELS/sha256sums" ] || { need_venv; timed "tiny models" "$E2E/models/make.sh" "$MODELS"; }
 }
 
-# operators CASE-FILE... — the programs of e2e/operators that the cases want (`# Wants NAME.` on a line of their own), each with the CRDs of its
-# module: $CACHE/operators/<name>-<inputs>, where `operator` of case.sh finds them.
+# operators CASE-FILE... — the programs of e2e/operators that the cases want, each with the CRDs of its module, where `operator` of case.sh
+# finds them. One whose modules cannot be had (a proxy may lack them) is left out, and its cases are skipped.
 operators() {
   local name dir
-  for name in $(sed -n 's/^# Wants \([a-z-]*\)\.$/\1/p' "$@" | sort -u); do
+  for name in $(wanted "$@"); do
     dir=$(operator_folder "$name")
-    [ -d "$dir" ] || { need_go; timed "$name from Go modules" make_operator "$name" "$dir"; }
+    [ ! -d "$dir" ] || continue
+    need_go
+    timed "Go modules of $name" operator_modules "$name" "$dir.missing"
+    [ -e "$dir.missing" ] || timed "$name from Go modules" make_operator "$name" "$dir"
   done
+}
+operator_modules() { # NAME FILE — fetches them; FILE holds why not, where they cannot be had
+  mkdir -p "$CACHE/operators"; rm -f "$2"
+  (cd "$E2E/operators/$1" && go list -deps . >/dev/null) 2>"$2.part" || head -n 1 "$2.part" | tee "$2"
+  rm "$2.part"
 }
 make_operator() { # NAME FOLDER
   rm -rf "$CACHE/operators/$1"-*

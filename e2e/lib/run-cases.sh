@@ -24,7 +24,12 @@ diagnose() { # NAMESPACE — what a person would look at first
 unsound() { echo "$1 $2: $3" >>"$RESULTS/unsound"; }
 
 run_case() { # FILE
-  local file=$1 name began=$EPOCHREALTIME rc=0 why; name=$(basename "$file" .sh)
+  local file=$1 name began=$EPOCHREALTIME rc=0 why program; name=$(basename "$file" .sh)
+  for program in $(wanted "$file"); do
+    [ ! -d "$(operator_folder "$program")" ] || continue
+    why="the Go modules of $program: $(cut -c1-200 "$(operator_folder "$program").missing" 2>&1)"
+    unsound skipped "$name" "$why"; say "skipped $name: $why"; return
+  done
   namespace "$name" >/dev/null 2>&1
   NS=$name timeout --kill-after=10 "${CASE_SECONDS:-600}" bash "$file" >"$RESULTS/$name" 2>&1 </dev/null || rc=$?
   case $rc in
