@@ -38,10 +38,12 @@ operators() {
     [ -e "$dir.missing" ] || timed "$name from Go modules" make_operator "$name" "$dir"
   done
 }
-operator_modules() { # NAME FILE — fetches them; FILE holds why not, where they cannot be had
+operator_modules() { # NAME FILE — fetches them; FILE holds why not, where the proxy does not give them
+  local out
   mkdir -p "$CACHE/operators"; rm -f "$2"
-  (cd "$E2E/operators/$1" && go list -deps . >/dev/null) 2>"$2.part" || head -n 1 "$2.part" | tee "$2"
-  rm "$2.part"
+  out=$(cd "$E2E/operators/$1" && go list -deps . 2>&1 >/dev/null) && return
+  grep -m 1 -E '(reading|Get) "?https?://' <<<"$out" >"$2.part" || { rm "$2.part"; echo "$out"; return 1; }
+  mv "$2.part" "$2"; cat "$2"
 }
 make_operator() { # NAME FOLDER
   rm -rf "$CACHE/operators/$1"-*
