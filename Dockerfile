@@ -1,15 +1,19 @@
 # The image of webhook, reconciler, model-fetch and router-agent: the four binaries, the libraries they load, CA certificates, and the
 # list of Debian packages it is made from (/usr/share/sbom); no shell. Under 30 MB, the same bytes each time (e2e/images/reproducible).
 # Debian 13, because its cpp-httplib carries the fixes of 2025.
-#   docker build .                       from the registry's Debian
-#   e2e/images/router.sh                 with buildah, from a root made by debootstrap (no registry needed)
+#   docker build .                       from the registry's Debian; with --platform linux/arm64 by cross compilation
+#   e2e/images/router.sh                 with buildah, from a root made by debootstrap (no registry needed); e2e/images/arm64 for arm64
 ARG BASE=debian:trixie-slim
+ARG BUILDER=${BUILDPLATFORM}
 
-# ---- packages: what the build needs
-FROM ${BASE} AS packages
-RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-      ca-certificates ccache cmake g++ ninja-build pkg-config \
-      libcli11-dev libcpp-httplib-dev libcurl4-openssl-dev libspdlog-dev libssl-dev libyaml-cpp-dev nlohmann-json3-dev rapidjson-dev \
+# ---- packages: what the build needs; for another architecture than the builder's its compiler, and its libraries in place of the builder's
+FROM --platform=${BUILDER} ${BASE} AS packages
+ARG TARGETARCH
+RUN builder=$(dpkg --print-architecture) && target=${TARGETARCH:-$builder} && cross= \
+ && if [ "$target" != "$builder" ]; then dpkg --add-architecture "$target" && cross="crossbuild-essential-$target dpkg-dev"; fi \
+ && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+      ca-certificates ccache cmake g++ ninja-build pkg-config $cross libcli11-dev nlohmann-json3-dev rapidjson-dev \
+      libcpp-httplib-dev:$target libcurl4-openssl-dev:$target libspdlog-dev:$target libssl-dev:$target libyaml-cpp-dev:$target \
  && apt-get clean && rm -rf /var/lib/apt/lists/*
 
 # ---- build: the binaries, and under /image what the final stage holds
@@ -20,6 +24,7 @@ COPY common /src/common
 COPY reconciler /src/reconciler
 COPY webhook /src/webhook
 ARG CCACHE_DISABLE
+ARG TARGETARCH
 RUN --mount=type=cache,target=/var/cache/ccache \
     export CCACHE_DIR=/var/cache/ccache CCACHE_MAXSIZE=1G \
  && cmake -C /src/cmake/image.cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DLLMKUBE_ROUTER_TESTS=OFF \

@@ -11,7 +11,21 @@ endforeach()
 set(CMAKE_EXE_LINKER_FLAGS
     "-Wl,--gc-sections -Wl,--as-needed -Wl,-z,pack-relative-relocs -Wl,-z,noseparate-code${left_out}" CACHE STRING "" FORCE)
 
-execute_process(COMMAND c++ -print-multiarch OUTPUT_VARIABLE multiarch OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+# TARGETARCH, Debian's word for the architecture that is built for: for another than the builder's, Debian's cross compiler.
+execute_process(COMMAND dpkg --print-architecture OUTPUT_VARIABLE builder OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+set(compiler c++)
+if(NOT "$ENV{TARGETARCH}" STREQUAL "" AND NOT "$ENV{TARGETARCH}" STREQUAL "${builder}")
+  execute_process(COMMAND dpkg-architecture -a "$ENV{TARGETARCH}" -q DEB_HOST_GNU_TYPE
+    OUTPUT_VARIABLE target OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX REPLACE "-.*" "" processor "${target}")
+  set(CMAKE_SYSTEM_NAME Linux CACHE STRING "" FORCE)
+  set(CMAKE_SYSTEM_PROCESSOR "${processor}" CACHE STRING "" FORCE)
+  set(PKG_CONFIG_EXECUTABLE "${target}-pkg-config" CACHE STRING "" FORCE)
+  set(compiler "${target}-g++")
+  set(CMAKE_CXX_COMPILER "${compiler}" CACHE STRING "" FORCE)
+endif()
+
+execute_process(COMMAND "${compiler}" -print-multiarch OUTPUT_VARIABLE multiarch OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 set(CURL_LIBRARY "/usr/lib/${multiarch}/libcurl.a" CACHE FILEPATH "" FORCE)
 execute_process(COMMAND curl-config --static-libs OUTPUT_VARIABLE libraries OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX REPLACE "(-Wl,-Bstatic -lcurl -Wl,-Bdynamic|-lrtmp|-lldap|-llber) *" "" libraries "${libraries}")

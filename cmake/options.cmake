@@ -9,6 +9,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # GCC 12 warns of overlapping copies inside std::string::operator+ (GCC bug 105651).
   add_compile_options(-Wno-restrict)
 endif()
+if(NOT CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+  # The code is tested where char is signed; on arm64 it is not, unless told so.
+  add_compile_options(-fsigned-char)
+endif()
 include_directories(${CMAKE_SOURCE_DIR})
 
 if(LLMKUBE_ROUTER_SANITIZE)

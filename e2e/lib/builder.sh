@@ -17,12 +17,16 @@ builder_begin() {
 # Where buildah keeps the compiler cache of the Dockerfile's build (--mount=type=cache); the tests on Debian 13 compile the same files.
 BUILDER_CCACHE=$CACHE/buildah/tmp/buildah-cache/var/cache/ccache
 
+# platform — the options that build for $TARGETARCH; none for this machine's own architecture.
+platform() { [ -z "${TARGETARCH:-}" ] || echo "--platform=linux/$TARGETARCH --build-arg BUILDER=linux/$(dpkg --print-architecture)"; }
+
 # packages_image — localhost/llmkube-router-packages: stage `packages` of the Dockerfile, tagged so that its layers stay.
 packages_image() {
   local empty; empty=$(mktemp -d)
   base_image trixie
-  build_ah build-using-dockerfile --isolation chroot --layers --timestamp 0 --target packages --build-arg BASE=localhost/debian:trixie \
-    -f "$REPO/Dockerfile" -t localhost/llmkube-router-packages "$empty"
+  # shellcheck disable=SC2046
+  build_ah build-using-dockerfile --isolation chroot --layers --timestamp 0 --target packages $(platform) --build-arg BASE=localhost/debian:trixie \
+    -f "$REPO/Dockerfile" -t "localhost/llmkube-router-packages${TARGETARCH:+-$TARGETARCH}" "$empty"
   rmdir "$empty"
 }
 
