@@ -66,7 +66,9 @@ Agent::Agent(Options options, LlamaServer& server, SharedScheduler* gate, base::
       clock_(clock),
       statistics_(metrics, clock),
       logs_(options_.child_logs),
-      residency_(residency_settings(), clock) {}
+      residency_(residency_settings(), clock) {
+  if (gate_ != nullptr) gate_->set_cause([this](const std::string& model) { return logs_.cause(model, true); });
+}
 
 Residency::Settings Agent::residency_settings() const {
   auto settings = options_.residency;
@@ -76,7 +78,10 @@ Residency::Settings Agent::residency_settings() const {
   return settings;
 }
 
-Agent::~Agent() { stop(); }
+Agent::~Agent() {
+  stop();
+  if (gate_ != nullptr) gate_->set_cause({});
+}
 
 void Agent::start() {
   decider_ = std::thread([this] { run(); });

@@ -411,6 +411,17 @@ TEST_CASE("a failed load answers all who waited for it") {
   CHECK(gate.server.loads("b") <= 3);
 }
 
+TEST_CASE("who asked for a model whose load fails hears why, at once") {
+  Gate gate({{"a"}, {"b", {}, milliseconds{50}, 7}, {"c"}});
+  gate.scheduler.set_cause([](const std::string& model) { return model + R"(: tensor "x" is missing)"; });
+  auto client = gate.client();
+  const auto answer = client.exchange(chat("b"));
+  CHECK(answer.status == 500);
+  CHECK_THAT(answer.body, ContainsSubstring(R"("message":"model name=b failed to load: b: tensor \"x\" is missing")"));
+  // The connection goes on where the answer ends.
+  CHECK(client.exchange(chat("a")).status == 200);
+}
+
 TEST_CASE("a stopping Pod serves what is in flight, and sends the rest away") {
   Gate gate;
   gate.server.set_token_time(milliseconds{20});

@@ -460,10 +460,19 @@ void Connection::consume(std::string_view bytes) {
   if (answer_begun_) return take_answer_body({}, bytes);
   answer_head_.append(bytes);
   while (true) {
-    const auto size = head_size(answer_head_);
+    auto size = head_size(answer_head_);
     if (!size && answer_head_.size() <= kMaxAnswerHead) return;
-    const auto head = size ? parse_response_head(std::string_view(answer_head_).substr(0, *size)) : std::nullopt;
+    auto head = size ? parse_response_head(std::string_view(answer_head_).substr(0, *size)) : std::nullopt;
     if (!head) return respond_error(502, "llama-server answered something that is not HTTP");
+    if (may_be_failed_load(*head)) {
+      if (answer_head_.size() < *size + *head->framing.length) return;
+      const auto body = std::string_view(answer_head_).substr(*size);
+      if (auto explained = explain_failed_load(*head, body, host_.scheduler().cause(*ticket_))) {
+        answer_head_ = std::move(*explained);
+        size = head_size(answer_head_);
+        head = parse_response_head(std::string_view(answer_head_).substr(0, *size));
+      }
+    }
     if (head->status >= 200) {
       take_answer_head(*head);
       const auto forwarded = signalled_ ? std::string() : forward_response_head(*head, close_after_, request_.minor);
@@ -474,6 +483,12 @@ void Connection::consume(std::string_view bytes) {
     // 1xx: the final answer follows.
     answer_head_.erase(0, *size);
   }
+}
+
+/// A short 500: worth the wait for its end.
+bool Connection::may_be_failed_load(const ResponseHead& head) const {
+  constexpr std::uint64_t kLongest = 4096;
+  return head.status == 500 && ticket_ && !is_head_request_ && head.framing.length && *head.framing.length <= kLongest;
 }
 
 void Connection::take_answer_head(const ResponseHead& head) {

@@ -97,6 +97,7 @@ class Connection {
   void send_request();
   void read_server();
   void consume(std::string_view bytes);
+  [[nodiscard]] bool may_be_failed_load(const ResponseHead& head) const;
   void take_answer_head(const ResponseHead& head);
   void take_answer_body(std::string prefix, std::string_view bytes);
   void server_ended();

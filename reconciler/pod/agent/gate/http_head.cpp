@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "common/base/json.hpp"
 #include "common/base/text.hpp"
 
 namespace agent {
@@ -177,6 +178,23 @@ std::string forward_response_head(const ResponseHead& head, bool close, int clie
   }
   out += "\r\n";
   return out;
+}
+
+std::optional<std::string> explain_failed_load(const ResponseHead& head, std::string_view body,
+                                               std::string_view cause) {
+  constexpr std::string_view kWords = "failed to load";
+  const auto at = body.find(kWords);
+  if (at == std::string_view::npos || cause.empty()) return std::nullopt;
+  const auto quoted = base::quote_json(cause);
+  std::string explained(body);
+  explained.insert(at + kWords.size(), ": " + quoted.substr(1, quoted.size() - 2));
+  std::string out(head.status_line);
+  out += "\r\n";
+  for (const auto& [name, value] : head.headers) {
+    if (!same_word(name, "content-length")) append(out, name, value);
+  }
+  append(out, "Content-Length", std::to_string(explained.size()));
+  return out + "\r\n" + explained;
 }
 
 Target split_target(std::string_view target) {

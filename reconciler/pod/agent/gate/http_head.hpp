@@ -59,6 +59,11 @@ struct ResponseHead {
 /// The answer as it goes to the client.
 [[nodiscard]] std::string forward_response_head(const ResponseHead& head, bool close, int client_minor);
 
+/// llama-server's answer to a request whose load failed ("model name=a failed to load", build 11669), head and body,
+/// with the cause that it leaves out. Nothing when it says something else, or no cause is known.
+[[nodiscard]] std::optional<std::string> explain_failed_load(const ResponseHead& head, std::string_view body,
+                                                             std::string_view cause);
+
 /// `a/b?c` split at the first `?`.
 struct Target {
   std::string_view path;

@@ -26,6 +26,17 @@ void SharedScheduler::set_on_change(std::function<void()> on_change) {
   on_change_ = std::move(on_change);
 }
 
+void SharedScheduler::set_cause(std::function<std::string(const std::string&)> cause_of) {
+  const std::lock_guard lock(mutex_);
+  cause_of_ = std::move(cause_of);
+}
+
+std::string SharedScheduler::cause(Scheduler::Ticket ticket) const {
+  const std::lock_guard lock(mutex_);
+  const auto request = undelivered_.find(ticket);
+  return cause_of_ && request != undelivered_.end() ? cause_of_(request->second) : std::string();
+}
+
 void SharedScheduler::changed() {
   if (on_change_) on_change_();
 }

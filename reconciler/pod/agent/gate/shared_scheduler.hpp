@@ -30,6 +30,8 @@ class SharedScheduler {
       : metrics_(metrics), scheduler_(places, clock) {}
 
   void set_on_change(std::function<void()> on_change);
+  /// Who knows why a model's load failed: its own words, or nothing.
+  void set_cause(std::function<std::string(const std::string&)> cause_of);
 
   // For the agent.
   void configure(const Scheduling& scheduling);
@@ -55,6 +57,8 @@ class SharedScheduler {
   /// A request for a model by name or alias; nothing when there is no such model (llama-server says so itself).
   [[nodiscard]] std::optional<Scheduler::Ticket> arrive(std::string_view name);
   void answered(Scheduler::Ticket ticket, bool failed);
+  /// Why the load of this request's model failed, where that is known.
+  [[nodiscard]] std::string cause(Scheduler::Ticket ticket) const;
   /// The request ended in llama-server, was refused, or its client went away.
   void leave(Scheduler::Ticket ticket);
   /// Its answer is delivered, or never will be.
@@ -78,6 +82,7 @@ class SharedScheduler {
   std::map<Scheduler::Ticket, std::string> undelivered_;
   Scheduler::Counts counted_;
   std::function<void()> on_change_;
+  std::function<std::string(const std::string&)> cause_of_;
 };
 
 }  // namespace agent
