@@ -160,7 +160,7 @@ std::string_view type_words(Schema::Type type) {
     case Schema::Type::boolean:
       return "true or false";
     case Schema::Type::int_or_string:
-      return "a number or a string";
+      return "a whole number or a string";
     case Schema::Type::any:
       break;
   }

@@ -43,6 +43,12 @@ std::string text_of(const Node& object, std::string_view key) {
   return value != nullptr && value->kind == Node::Kind::string ? value->text : std::string{};
 }
 
+/// The path in the object itself: only a List has a field `items` at its top.
+std::string_view within_item(std::string_view path) {
+  const auto end = path.starts_with("items[") ? path.find("].") : std::string_view::npos;
+  return end == std::string_view::npos ? path : path.substr(end + 2);
+}
+
 class Run {
  public:
   Run(const CheckOptions& options, std::istream& in, std::ostream& out, std::ostream& err)
@@ -132,7 +138,7 @@ class Run {
     rules::Report report(found);
     report.rule = &rules::rule("duplicate-key");
     const kube::FieldPath root;
-    report.at(root.child(problem.path), base::quote_json(problem.key));
+    report.at(root.child(within_item(problem.path)), base::quote_json(problem.key));
     findings_.push_back({file.name, problem.mark, std::move(found.front()), ""});
   }
 

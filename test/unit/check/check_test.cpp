@@ -86,6 +86,8 @@ TEST_CASE("a key that stands twice is named with its whole path, in YAML and in 
              ContainsSubstring("error: spec.nodeSelector[a.b/c]: Duplicate value"));
   CHECK_THAT(check(R"({"kind": "Pod", "spec": {"containers": [{}, {"name": "a", "name": "b"}]}})").out,
              ContainsSubstring("stdin:1:59: error: spec.containers[1].name: Duplicate value: \"name\""));
+  CHECK_THAT(check("kind: List\nitems:\n- {kind: Pod, spec: {a: 1, a: 2}}\n").out,
+             ContainsSubstring("stdin:3:28: error: spec.a: Duplicate value"));
   CHECK_THAT(check("a: 1\n---\na: {b: 1}\n---\nx: {b: 1, b: 2}\n").out, ContainsSubstring("error: x.b: Duplicate"));
 }
 
