@@ -1,6 +1,7 @@
 #include "common/net/http_engine.hpp"
 
 #include <httplib.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <array>
@@ -95,14 +96,31 @@ void fill(httplib::Response& to, const Response& from) {
   }
 }
 
+/// A header that the library must not see, and where its value is kept for the handler.
+struct KeptOut {
+  std::string_view name;
+  std::string Exchange::*value = nullptr;
+};
+constexpr std::array kKeptOut{
+    KeptOut{"Accept-Encoding"}, KeptOut{"Content-Encoding", &Exchange::content_encoding},
+    KeptOut{"Content-Length"},  KeptOut{"Content-Type", &Exchange::content_type},
+    KeptOut{"Expect"},
+};
+
+bool is_named(std::string_view header, std::string_view name) {
+  return header.size() == name.size() && strncasecmp(header.data(), name.data(), name.size()) == 0;
+}
+
 /// Takes out what would make the library read, inflate or deflate: the body stays in the connection's buffer.
 void keep_body_out(httplib::Request& request, Exchange& exchange) {
   exchange.has_parsed = true;
-  exchange.content_type = request.get_header_value("Content-Type");
-  exchange.content_encoding = request.get_header_value("Content-Encoding");
-  for (const auto* name : {"Accept-Encoding", "Content-Encoding", "Content-Type", "Expect", "Content-Length"}) {
-    request.headers.erase(name);
-  }
+  std::erase_if(request.headers, [&](const auto& header) {
+    const auto* kept =
+        std::ranges::find_if(kKeptOut, [&](const auto& row) { return is_named(header.first, row.name); });
+    if (kept == kKeptOut.end()) return false;
+    if (kept->value != nullptr && (exchange.*kept->value).empty()) exchange.*kept->value = header.second;
+    return true;
+  });
   request.headers.emplace("Content-Length", "0");
 }
 
