@@ -10,6 +10,9 @@
 int main(int argc, char** argv) {
   // One arena per thread would multiply what a list costs for a moment.
   ::mallopt(M_ARENA_MAX, 2);
+  // Every larger buffer first sweeps up what lies in the fast bins, which a pass fills with hundreds of small ones: a
+  // fifth of its time.
+  ::mallopt(M_MXFAST, 0);
   const base::Signals signals;
   const auto [options, exit_code] = reconciler::parse_options(argc, argv);
   if (exit_code >= 0) return exit_code;

@@ -124,7 +124,7 @@ bool Applier::settle(const ChildKey& child, const DesiredObject& desired, const 
       outcome.error = base::Error{"the answer to a write is no object", path, {}};
       return false;
     }
-    memory_.applied(child, desired.body, *result);
+    if (!desired.create_only) memory_.applied(child, desired.body, *result);
     cache_.record_write(child.resource, *object);
     if (!live || live->resource_version != result->resource_version) ++outcome.changes;
     return true;

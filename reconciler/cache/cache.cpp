@@ -142,6 +142,36 @@ struct ClusterCache::Namespace {
 
 namespace {
 
+/// What its Pod said stands on the Job, so the Pod says nothing more: thousands of them would be kept for nothing.
+bool is_recorded(const JobView& job) { return job.complete && !job.fetched.empty(); }
+
+template <class Tables, class View>
+void drop_pods_of(Tables&, Resource, const View&) {}
+template <class Tables>
+void drop_pods_of(Tables& tables, Resource, const JobView& job) {
+  if (!is_recorded(job)) return;
+  for (const auto& name : tables.fetch_pods_by_model.at(job.model)) {
+    const auto pod = tables.fetch_pods.find(name);
+    if (pod == tables.fetch_pods.end() || pod->second.view.meta.owner_uid != job.meta.uid) continue;
+    tables.erase_from_index(Resource::fetch_pod, pod->second.view);
+    tables.fetch_pods.erase(pod);
+  }
+}
+
+template <class Tables, class View>
+bool is_of_recorded_job(const Tables&, Resource, const View&) {
+  return false;
+}
+template <class Tables>
+bool is_of_recorded_job(const Tables& tables, Resource resource, const PodView& pod) {
+  if (resource != Resource::fetch_pod) return false;
+  const auto jobs = tables.jobs_by_model.at(pod.model);
+  return std::any_of(jobs.begin(), jobs.end(), [&](const auto& name) {
+    const auto& job = tables.jobs.find(name)->second.view;
+    return job.meta.uid == pod.meta.owner_uid && is_recorded(job);
+  });
+}
+
 /// Collects whose decision a change may alter.
 class Concerned {
  public:
@@ -251,6 +281,7 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
     const std::lock_guard lock(mutex_);
     auto& slot = namespaces_[namespace_];
     if (slot == nullptr) slot = std::make_unique<Namespace>();
+    if (is_of_recorded_job(*slot, resource, view)) return;
     auto& table = (*slot).*table_of;
     const auto found = table.find(name);
     if (found != table.end()) {
@@ -265,12 +296,14 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
       note_service_change(concerned, &found->second.view, &view);
       found->second = {std::move(view), ownership, std::move(phase)};
       slot->insert_into_index(resource, found->second.view);
+      drop_pods_of(*slot, resource, found->second.view);
       if (!is_own_status) concerned.by(*slot, resource, found->second.view);
     } else {
       // The watch can be faster than the answer to a write: what it already saw deleted must not come back for good.
       if (source == Source::write && is_earlier(view.meta.resource_version, newest_deletion_[resource])) return;
       const auto added = table.emplace(name, Stored{std::move(view), ownership, std::move(phase)}).first;
       slot->insert_into_index(resource, added->second.view);
+      drop_pods_of(*slot, resource, added->second.view);
       note_service_change(concerned, static_cast<decltype(&added->second.view)>(nullptr), &added->second.view);
       concerned.by(*slot, resource, added->second.view);
     }

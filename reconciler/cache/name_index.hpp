@@ -1,33 +1,30 @@
 #pragma once
-#include <map>
 #include <set>
 #include <string>
-#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace reconciler {
 
 /// Which names belong to a key: the Pods of a service, the services that name a Model. Not thread-safe.
 class NameIndex {
  public:
-  using Names = std::set<std::string, std::less<>>;
+  using Names = std::vector<std::string>;
 
   void insert(const std::string& key, const std::string& name) {
-    if (!key.empty()) names_[key].insert(name);
+    if (!key.empty()) pairs_.emplace(key, name);
   }
-  void erase(std::string_view key, const std::string& name) {
-    const auto entry = names_.find(key);
-    if (entry == names_.end()) return;
-    entry->second.erase(name);
-    if (entry->second.empty()) names_.erase(entry);
-  }
-  [[nodiscard]] const Names& at(std::string_view key) const {
-    static const Names kNone;
-    const auto entry = names_.find(key);
-    return entry == names_.end() ? kNone : entry->second;
+  void erase(const std::string& key, const std::string& name) { pairs_.erase({key, name}); }
+  /// Sorted.
+  [[nodiscard]] Names at(const std::string& key) const {
+    Names names;
+    for (auto at = pairs_.lower_bound({key, {}}); at != pairs_.end() && at->first == key; ++at)
+      names.push_back(at->second);
+    return names;
   }
 
  private:
-  std::map<std::string, Names, std::less<>> names_;
+  std::set<std::pair<std::string, std::string>> pairs_;
 };
 
 }  // namespace reconciler

@@ -110,9 +110,11 @@ void WorkQueue::promote_due_locked(Time now) {
     const Key key = waiting_.begin()->second;
     add_locked(key);  // takes it out of waiting_
   }
-  while (!resting_.empty() && resting_.front().first <= now) {
-    tidy_locked(resting_.front().second);
-    resting_.pop_front();
+  for (auto* resting : {&resting_services_, &resting_models_}) {
+    while (!resting->empty() && resting->front().first <= now) {
+      tidy_locked(resting->front().second);
+      resting->pop_front();
+    }
   }
 }
 
@@ -120,8 +122,9 @@ void WorkQueue::done(const Key& key) {
   const std::lock_guard lock(mutex_);
   Entry& entry = entries_[key];
   entry.working = false;
-  entry.rests_until = std::chrono::steady_clock::now() + delays_.rest;
-  resting_.emplace_back(entry.rests_until, key);
+  const bool is_service = key.kind == Key::Kind::service;
+  entry.rests_until = std::chrono::steady_clock::now() + (is_service ? delays_.rest : delays_.models_rest);
+  (is_service ? resting_services_ : resting_models_).emplace_back(entry.rests_until, key);
   if (std::exchange(entry.again, false)) add_locked(key);
 }
 

@@ -23,8 +23,9 @@ class WorkQueue {
     /// After the first failure of a key in a row; doubles with each one more, with jitter.
     Duration first_retry{200};
     Duration longest_retry{std::chrono::minutes{2}};
-    /// Between two passes of one key.
-    Duration rest{100};
+    /// Between two passes of one service, and of one Model, of which records are kept that nobody waits for.
+    Duration rest{200};
+    Duration models_rest{1000};
     /// From when on a Model that waits takes every fourth turn.
     Duration models_wait{10000};
   };
@@ -86,7 +87,8 @@ class WorkQueue {
   Lane models_;
   unsigned turns_ = 0;
   std::set<std::pair<Time, Key>> waiting_;
-  std::deque<std::pair<Time, Key>> resting_;
+  std::deque<std::pair<Time, Key>> resting_services_;
+  std::deque<std::pair<Time, Key>> resting_models_;
   bool shut_down_ = false;
 };
 

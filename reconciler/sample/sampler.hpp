@@ -19,7 +19,7 @@ namespace reconciler {
 /// Asks the programs in Pods how they are: the agents for /state, the fetchers for /progress, by the Pod's IP and with
 /// short timeouts. A Pod is asked at once when it is first wanted, every 2 s while its service is on the way, else
 /// every 10 s; with many settled Pods more seldom, so that all of them together are asked 3 times a second, but each
-/// at least once a minute (what changes is asked every 2 s for the next 20).
+/// at least once in three minutes (what changes is asked every 2 s for the next 20).
 /// It also knocks at Services, every 250 ms for at most 10 s, until they no longer refuse. Thread-safe.
 class Sampler {
  public:
@@ -36,7 +36,7 @@ class Sampler {
     std::chrono::milliseconds busy_after_change{20000};
     /// Of all settled Pods together, as long as each is asked this often.
     double settled_per_second = 3;
-    std::chrono::milliseconds settled_longest{60000};
+    std::chrono::milliseconds settled_longest{180000};
     /// Between two knocks at a Service that refuses, and after how long it counts as one of which nothing is known.
     std::chrono::milliseconds knock{250};
     std::chrono::milliseconds knock_for{10000};

@@ -92,6 +92,13 @@ Node::~Node() {
   for (auto& thread : threads_) thread.join();
 }
 
+/// A server that was restored from a backup may have a Job without its Pod again.
+void Node::forget() {
+  const std::lock_guard lock(mutex_);
+  finished_jobs_.clear();
+  bound_claims_.clear();
+}
+
 void Node::later(std::function<void()> task, bool last) {
   const std::lock_guard lock(mutex_);
   (last ? last_tasks_ : tasks_).push_back(std::move(task));
@@ -127,7 +134,7 @@ void Node::follow(const Watched& watched) {
     (this->*watched.handle)(object);
   };
   while (!stopping_.cancelled()) {
-    std::vector<std::string> found;
+    if (watched.handle == &Node::run_job) forget();
     const auto listed = api_->list(path, {.label_selector = std::string(watched.label), .field_selector = {}}, take);
     std::string version = listed && listed->status == 200 ? listed->resource_version : "";
     while (!version.empty() && !stopping_.cancelled()) {

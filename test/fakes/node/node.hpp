@@ -56,6 +56,7 @@ class Node {
   /// Work of many calls is done beside the watch, which goes on; `last` when there is nothing else to do.
   void later(std::function<void()> task, bool last = false);
   void work();
+  void forget();
   void run_job(const base::JsonValue& job);
   void run_deployment(const base::JsonValue& deployment);
   /// As WaitForFirstConsumer: a claim is bound when the first Job that mounts it runs. Gives the paths of those.

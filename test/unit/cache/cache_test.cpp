@@ -169,6 +169,31 @@ TEST_CASE("our own write of a child is announced once, of a status not at all") 
   CHECK(f.told().empty());
 }
 
+TEST_CASE("Pods of a Job that says what was fetched are not kept, in whatever order they come") {
+  Fixture f;
+  f.put(Resource::service, service("one", {"a"}));
+  f.put(Resource::model, model("a"));
+  const auto pods = [&] { return f.cache.observe_model("edge", "a", nullptr)->fetch_pods.size(); };
+  Json job = object("a-fetch", {{"inference.llmkube.dev/model", "a"}});
+  Json pod = object("a-fetch-x", {{"inference.llmkube.dev/model", "a"}});
+  pod["metadata"]["ownerReferences"] = {{{"uid", "uid-a-fetch"}, {"controller", true}}};
+  Json other = object("a-fetch-of-another", {{"inference.llmkube.dev/model", "a"}});
+  f.put(Resource::fetch_pod, pod);
+  f.put(Resource::fetch_pod, other);
+  f.put(Resource::job, job);
+  CHECK(pods() == 2);
+  job["status"]["conditions"] = {{{"type", "Complete"}, {"status", "True"}}};
+  job["metadata"]["annotations"] = {{"inference.llmkube.dev/fetched", "{}"}};
+  job["metadata"]["resourceVersion"] = std::to_string(++next_version);
+  f.put(Resource::job, job);
+  CHECK(pods() == 1);
+  pod["metadata"]["resourceVersion"] = std::to_string(++next_version);
+  f.put(Resource::fetch_pod, pod);
+  CHECK(pods() == 1);
+  f.drop(Resource::fetch_pod, pod);
+  CHECK(pods() == 1);
+}
+
 TEST_CASE("a spec that the answer to a status write brings is announced: the watch will bring nothing newer") {
   Fixture f;
   Json owner = service("one", {"a"});

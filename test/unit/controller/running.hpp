@@ -57,7 +57,7 @@ class Running {
     surroundings.lease_renew = 300ms;
     surroundings.lease_deadline = 1200ms;
     surroundings.patience = {.quiet = 100ms, .longest = 500ms};
-    surroundings.queue = {.first_retry = 20ms, .longest_retry = 500ms};
+    surroundings.queue = {.first_retry = 20ms, .longest_retry = 500ms, .rest = 50ms, .models_rest = 100ms};
     surroundings.fetch = [this](const std::string& ip, int, const std::string& target) {
       return node->answer(ip, target);
     };
