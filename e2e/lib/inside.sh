@@ -35,12 +35,9 @@ model() {
 # service_url NAMESPACE ISVC — the address of a service as the node reaches it.
 service_url() { kubectl -n "$1" get service "$2" -o jsonpath='http://{.spec.clusterIP}:{.spec.ports[?(@.name=="http")].port}'; }
 
-# chat NAMESPACE ISVC MODEL [MAX_TOKENS] — the answer of one chat completion, as JSON in one line; HTTP errors too. Waits until the Service's
-# address leads somewhere: kube-proxy hears of a ready Pod, and of a Service, a moment after us. The request itself is made once.
+# chat NAMESPACE ISVC MODEL [MAX_TOKENS] — the answer of one chat completion, as JSON in one line; HTTP errors too. Asked once: who is Ready answers.
 chat() {
-  local url end=$((SECONDS + 30)); url=$(service_url "$1" "$2")
-  until curl -s -o /dev/null --max-time 2 "$url/health" || [ $SECONDS -ge $end ]; do sleep 0.2; done
-  curl -sS --max-time 120 "$url/v1/chat/completions" -H 'Content-Type: application/json' \
+  curl -sS --max-time 120 "$(service_url "$1" "$2")/v1/chat/completions" -H 'Content-Type: application/json' \
     -d "{\"model\": \"$3\", \"max_tokens\": ${4:-8}, \"messages\": [{\"role\": \"user\", \"content\": \"Who are you?\"}]}" | jq -c .
 }
 
