@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -96,8 +97,14 @@ Try<std::uint64_t> check_gguf(const File& file, std::uint64_t size, const std::s
   return header->split_count;
 }
 
-/// The part of a partial's name before the last '-': its key.
-std::string key_of(const std::string& name) { return name.substr(0, name.rfind('-')); }
+/// The part of a partial's name before the first '-': its key.
+std::string key_of(const std::string& name) { return name.substr(0, name.find('-')); }
+
+Reach reach_of(int file) {
+  constexpr auto kFuse = 0x65735546;  // FUSE_SUPER_MAGIC, linux/magic.h
+  struct statfs volume {};
+  return ::fstatfs(file, &volume) == 0 && volume.f_type == kFuse ? Reach::node : Reach::all;
+}
 
 struct FolderEntry {
   std::string name;
@@ -184,12 +191,12 @@ Try<KeyLock> KeyLock::take(const std::string& path, const std::stop_token& stop,
   if (auto made = make_folder(folder_of(path)); !made) return std::unexpected(made.error());
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0664);
   if (file < 0) return volume_failure(errno, path);
-  KeyLock lock(file, false);
+  KeyLock lock(file, reach_of(file));
   for (bool told = false;;) {
     if (::flock(file, LOCK_EX | LOCK_NB) == 0) return lock;
     if (errno != EWOULDBLOCK && errno != EINTR) {
       base::log::warning("no-locks", {{"path", path}, {"error", base::errno_text(errno)}});
-      lock.weak_ = true;
+      lock.reach_ = Reach::none;
       return lock;
     }
     if (stop.stop_requested()) return give_up(Reason::interrupted, "stopped while it waited for another fetcher", path);
@@ -199,10 +206,17 @@ Try<KeyLock> KeyLock::take(const std::string& path, const std::stop_token& stop,
   }
 }
 
-KeyLock::KeyLock(KeyLock&& other) noexcept : file_(std::exchange(other.file_, -1)), weak_(other.weak_) {}
+KeyLock::KeyLock(KeyLock&& other) noexcept : file_(std::exchange(other.file_, -1)), reach_(other.reach_) {}
 
 KeyLock::~KeyLock() {
   if (file_ >= 0) ::close(file_);
+}
+
+std::string partial_suffix(Reach reach, std::string_view boot) {
+  if (reach == Reach::all) return {};
+  // The boot and not the host's name: in a Pod that is the Pod's.
+  auto suffix = "-" + std::string(boot.substr(0, 8));
+  return reach == Reach::node ? suffix : suffix + std::to_string(::getpid());
 }
 
 void sweep_partials(const std::string& to, std::chrono::seconds age) {

@@ -70,23 +70,36 @@ struct Seen {
                                     const std::optional<Record>& record, Progress& progress,
                                     const std::stop_token& stop);
 
-/// One fetcher at a time, also on other nodes where the volume passes flock on (NFSv4 does). Held until destroyed.
+/// Whom a lock on a volume keeps out. Whoever it does not, must write into another partial: else one writes into what
+/// the other has just published.
+enum class Reach {
+  /// Every fetcher (local disks; NFS, which turns flock into locks of the server).
+  all,
+  /// Those of this node for certain: a FUSE file system may keep flock to itself (bindfs does), or pass it on.
+  node,
+  /// Nobody: the volume has no locks.
+  none,
+};
+
+/// One fetcher at a time, as far as the volume's locks reach. Held until destroyed.
 class KeyLock {
  public:
-  /// Waits until the lock is free; `on_wait` is called once when it is not at once. On a volume without locks the lock
-  /// is `weak()`: partials then need names of their own.
+  /// Waits until the lock is free; `on_wait` is called once when it is not at once.
   [[nodiscard]] static Try<KeyLock> take(const std::string& path, const std::stop_token& stop,
                                          const std::function<void()>& on_wait);
   KeyLock(KeyLock&& other) noexcept;
   KeyLock& operator=(KeyLock&&) = delete;
   ~KeyLock();
-  [[nodiscard]] bool weak() const { return weak_; }
+  [[nodiscard]] Reach reach() const { return reach_; }
 
  private:
-  KeyLock(int file, bool weak) : file_(file), weak_(weak) {}
+  KeyLock(int file, Reach reach) : file_(file), reach_(reach) {}
   int file_;
-  bool weak_;
+  Reach reach_;
 };
+
+/// What a partial's name has at its end, so that only those share it whom the lock keeps apart. `boot` is `boot_id()`.
+[[nodiscard]] std::string partial_suffix(Reach reach, std::string_view boot);
 
 /// Removes partials that nobody touched for `age` and whose key nobody holds.
 void sweep_partials(const std::string& to, std::chrono::seconds age);

@@ -44,7 +44,7 @@ class Run {
   [[nodiscard]] Try<bool> take_if_good(std::size_t index, const std::string& name);
   [[nodiscard]] Try<> ask_for_changes();
   [[nodiscard]] Try<> measure();
-  [[nodiscard]] Try<> bring(std::size_t index, bool own_partial);
+  [[nodiscard]] Try<> bring(std::size_t index, Reach reach);
   [[nodiscard]] Try<> publish(std::size_t index, Partial& partial, const Downloaded& done);
   [[nodiscard]] Try<> check_splits() const;
   [[nodiscard]] bool all_good() const {
@@ -106,7 +106,7 @@ Try<Outcome> Run::fetch() {
   for (std::size_t i = plan_.files.size(); i-- > 0;) {
     if (good_[i]) {
       progress_.finish_file(good_[i]->seen.size);
-    } else if (auto brought = bring(i, lock->weak()); !brought) {
+    } else if (auto brought = bring(i, lock->reach()); !brought) {
       return std::unexpected(brought.error());
     }
   }
@@ -197,11 +197,10 @@ Try<> Run::measure() {
   return check_room(without_slash(options_.to), missing);
 }
 
-Try<> Run::bring(std::size_t index, bool own_partial) {
+Try<> Run::bring(std::size_t index, Reach reach) {
   const auto& file = plan_.files[index];
-  auto stem = layout_.partial_stem(file.name);
-  if (own_partial) stem += "-" + boot_id().substr(0, 8) + std::to_string(::getpid());
-  auto partial = Partial::open(stem, boot_id());
+  const auto boot = boot_id();
+  auto partial = Partial::open(layout_.partial_stem(file.name) + partial_suffix(reach, boot), boot);
   if (!partial) return std::unexpected(partial.error());
   base::log::info("download", {{"source", api::without_secrets(file.remote.url)}, {"to", path_of(file.name)}});
   auto remote = file.remote;

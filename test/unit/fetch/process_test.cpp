@@ -165,6 +165,25 @@ TEST_CASE("model-fetch: killed at random bytes, the file is right and little com
   CHECK(holds(world.published(), content));
 }
 
+TEST_CASE("model-fetch: a calendar that jumps ends no connection, and costs no byte") {
+  World world;
+  Folder logs;
+  const auto content = gguf(4 << 20, 3);
+  world.serve(content);
+  world.options.name = "m";
+  world.host.limit_rate(4 << 20);  // ten jumps long
+  auto run = command(world, {"--max-streams", "1"});
+  run.insert(run.begin(), {"/usr/bin/env", "LD_PRELOAD=" JUMPING_CLOCK, "ASAN_OPTIONS=verify_asan_link_order=0"});
+  // Also where the host asks for a wait.
+  world.host.lie("/model.gguf", {Lie{.status = 429, .headers = {"Retry-After: 1"}}});
+  Process process(run, logs.path());
+  CHECK(process.wait() == 0);
+  CHECK(holds(world.published(), content));
+  CHECK(world.host.requests().size() == 2);
+  CHECK(world.host.body_bytes() == content.size());
+  CHECK(process.errors().find("stalled") == std::string::npos);
+}
+
 TEST_CASE("model-fetch: two processes for one key download once") {
   World world;
   Folder logs;

@@ -3,6 +3,7 @@
 #include <random>
 
 #include "common/base/digest.hpp"
+#include "reconciler/pod/fetch/cache.hpp"
 #include "reconciler/pod/fetch/http_words.hpp"
 #include "reconciler/pod/fetch/outcome.hpp"
 #include "reconciler/pod/fetch/partial.hpp"
@@ -189,6 +190,14 @@ TEST_CASE("the wait for the first answer does not hide how long the link is") {
   for (int i = 0; i < 3; ++i) count.observe(0, now += 50ms);  // name, handshake, request
   count.round_trip(50ms);
   CHECK(count.wanted() == 8);
+}
+
+TEST_CASE("whom the lock does not keep out, writes into another partial") {
+  CHECK(partial_suffix(Reach::all, "0123456789").empty());
+  CHECK(partial_suffix(Reach::node, "0123456789") == "-01234567");
+  CHECK(partial_suffix(Reach::node, "x") != partial_suffix(Reach::node, "y"));
+  CHECK(partial_suffix(Reach::none, "0123456789").starts_with("-01234567"));
+  CHECK(partial_suffix(Reach::none, "0123456789") != "-01234567");
 }
 
 TEST_CASE("each reason has one row and one exit code") {
