@@ -22,8 +22,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Small sites count megabytes: one arena instead of sixteen (with two, 500 connections took up to 5 MiB more, and
-/// the same CPU), and large bodies go back to the system at once.
+/// Small sites count megabytes: one arena instead of sixteen (with two, 500 connections took up to 5 MiB more),
+/// and large bodies go back to the system at once.
 void keep_memory_small() {
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_MMAP_THRESHOLD, 128 << 10);
