@@ -86,6 +86,22 @@ void write_json(const std::vector<LocatedFinding>& findings, std::ostream& out) 
   }) << "\n";
 }
 
+/// A file's name as the relative or absolute URI that SARIF asks for (RFC 3986).
+std::string to_uri(std::string_view name) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : name) {
+    if (kPlain.contains(c)) {
+      out += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      out += {'%', kDigits[byte >> 4U], kDigits[byte & 15U]};
+    }
+  }
+  return out;
+}
+
 void write_sarif_rules(Writer& writer, const std::vector<LocatedFinding>& findings) {
   std::set<std::string_view> seen;
   writer.Key("rules");
@@ -109,7 +125,7 @@ void write_sarif_result(Writer& writer, const LocatedFinding& found) {
   writer.StartArray();
   writer.StartObject();
   object(writer, "physicalLocation", [&] {
-    object(writer, "artifactLocation", [&] { member(writer, "uri", found.file); });
+    object(writer, "artifactLocation", [&] { member(writer, "uri", to_uri(found.file)); });
     object(writer, "region", [&] {
       member(writer, "startLine", found.mark.line);
       member(writer, "startColumn", found.mark.column);

@@ -1,6 +1,8 @@
 #include "webhook/check/check.hpp"
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -189,6 +191,16 @@ TEST_CASE("formats for machines") {
   options.format = webhook::CheckOptions::Format::github;
   CHECK_THAT(check(text, options).out,
              ContainsSubstring("::error file=stdin,line=15,col=22,title=preload-known::spec.router"));
+}
+
+TEST_CASE("SARIF names a file by a URI") {
+  const auto path = std::filesystem::temp_directory_path() / "llmkube router, check:\xc3\xa9%.yaml";
+  std::ofstream(path) << service("  router: {preload: [nobody]}\n");
+  webhook::CheckOptions options;
+  options.format = webhook::CheckOptions::Format::sarif;
+  options.paths = {path.string()};
+  CHECK_THAT(check("", options).out, ContainsSubstring("/llmkube%20router%2C%20check%3A%C3%A9%25.yaml\""));
+  std::filesystem::remove(path);
 }
 
 TEST_CASE("--defaults prints the objects as the cluster would hold them") {
