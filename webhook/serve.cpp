@@ -22,10 +22,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Small sites count megabytes: one arena instead of sixteen (with two, 500 connections took up to 5 MiB more),
-/// and large bodies go back to the system at once.
+/// Small sites count megabytes: five arenas instead of sixteen, and large bodies go back to the system at once. Not
+/// fewer: two server threads that share an arena wait for each other, and a review costs 70 us of CPU instead of 44.
 void keep_memory_small() {
-  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_ARENA_MAX, 5);  // main and the four threads of the two servers
   mallopt(M_MMAP_THRESHOLD, 128 << 10);
   mallopt(M_TRIM_THRESHOLD, 256 << 10);
 }
