@@ -78,7 +78,6 @@ constexpr std::array kFieldRules{
         "transfer-encoding",
         [](Head& head, std::string_view) { head.refuse(411, "chunked bodies are not taken: send Content-Length"); }},
     FieldRule{"expect", read_expect},
-    // cpp-httplib reads ranges with a recursive regular expression before any hook of ours runs.
     FieldRule{"range", [](Head& head, std::string_view) { head.refuse(416, "ranges are not served"); }},
 };
 

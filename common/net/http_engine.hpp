@@ -1,6 +1,5 @@
 #pragma once
 #include <atomic>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,15 +16,10 @@ struct Route {
   Pace pace = Pace::fast;
 };
 
-/// Bytes of one request in, bytes of its answer out: cpp-httplib's parser and writer without its sockets, and the
-/// table of routes. Thread-safe once the routes are in.
+/// Bytes of one request in, bytes of its answer out, and the table of routes between them. Thread-safe once the routes
+/// are in.
 class HttpEngine {
  public:
-  HttpEngine();
-  ~HttpEngine();
-  HttpEngine(const HttpEngine&) = delete;
-  HttpEngine& operator=(const HttpEngine&) = delete;
-
   void add(Route route);
 
   /// What to answer, and whether the connection ends with it.
@@ -36,18 +30,19 @@ class HttpEngine {
   /// `head` is one whole head and `body` its body, as `frame_request` cut them. Where `draining` is set once the
   /// handler has done its work, the answer says `Connection: close`.
   [[nodiscard]] Answer respond(std::string_view head, std::string_view body, const std::string& remote_addr,
-                               const std::atomic<bool>& draining);
+                               const std::atomic<bool>& draining) const;
 
   /// Whether a request for `path`, as written on the wire, belongs to the slow threads.
   [[nodiscard]] bool is_slow(std::string_view path) const;
   [[nodiscard]] bool has_slow_routes() const;
 
  private:
-  class Library;
-  std::unique_ptr<Library> library_;
+  [[nodiscard]] Response dispatch(const Request& request) const;
+
+  std::vector<Route> routes_;
 };
 
-/// The answer to a request that never reaches the library: a text with the reason, and the end of the connection.
+/// The answer to a request that reaches no handler: a text with the reason, and the end of the connection.
 [[nodiscard]] std::string refusal(int status, std::string_view reason);
 
 }  // namespace net

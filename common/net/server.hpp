@@ -69,7 +69,7 @@ struct ServerStats {
 ///
 /// Connections wait in one epoll set and cost no thread; a thread takes one up when it is readable, and only a request
 /// that has arrived whole reaches a handler, so slow peers hold memory (bounded) but never a thread. An answer leaves
-/// in one write. HTTP is parsed by cpp-httplib; framing, sockets and limits are ours.
+/// in one write.
 class Server {
  public:
   explicit Server(ServerOptions options);

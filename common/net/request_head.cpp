@@ -1,0 +1,105 @@
+#include "common/net/request_head.hpp"
+
+#include <strings.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string>
+
+#include "common/base/text.hpp"
+
+namespace net {
+namespace {
+
+constexpr std::array<std::string_view, 9> kMethods{"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
+                                                   "CONNECT", "OPTIONS", "TRACE", "PATCH"};
+constexpr std::size_t kMaxTargetBytes = 8192;
+
+/// The text before the first `mark`, which is taken off `rest` with it; all of `rest` where there is none.
+std::string_view take_until(std::string_view& rest, std::string_view mark) {
+  const auto part = rest.substr(0, rest.find(mark));
+  rest.remove_prefix(std::min(rest.size(), part.size() + mark.size()));
+  return part;
+}
+
+/// An escape that is none stays as it is written.
+std::string decode_percent(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned char byte = 0;
+    const char* const digits = text.data() + i + 1;
+    const bool escaped = text[i] == '%' && text.size() - i > 2 &&
+                         std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2;
+    out += escaped ? static_cast<char>(byte) : text[i];
+    if (escaped) i += 2;
+  }
+  return out;
+}
+
+/// In a query a blank may be written as `+`.
+std::string decode_query(std::string_view text) {
+  std::string plain(text);
+  std::ranges::replace(plain, '+', ' ');
+  return decode_percent(plain);
+}
+
+Fields read_query(std::string_view query) {
+  Fields out;
+  while (!query.empty()) {
+    auto value = take_until(query, "&");
+    const auto name = take_until(value, "=");
+    if (!name.empty()) out.emplace_back(decode_query(name), decode_query(value));
+  }
+  return out;
+}
+
+bool same(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
+
+/// RFC 9112, 9.6: a list of options, of which `close` may be one.
+bool says_close(const Fields& headers) {
+  return std::ranges::any_of(headers, [](const auto& header) {
+    if (!same(header.first, "connection")) return false;
+    for (std::string_view rest = header.second; !rest.empty();) {
+      if (same(base::trim(take_until(rest, ",")), "close")) return true;
+    }
+    return false;
+  });
+}
+
+RequestHead refuse(int status, std::string_view reason) {
+  RequestHead out;
+  out.status = status;
+  out.reason = reason;
+  return out;
+}
+
+}  // namespace
+
+RequestHead read_head(std::string_view head) {
+  auto line = take_until(head, "\r\n");
+  const auto method = take_until(line, " ");
+  auto target = take_until(line, " ");
+  const auto version = line;
+  const bool is_http = (version == "HTTP/1.1" || version == "HTTP/1.0") && !target.empty() &&
+                       std::ranges::find(kMethods, method) != kMethods.end();
+  if (!is_http) return refuse(400, "not an HTTP/1.1 request");
+  if (target.size() > kMaxTargetBytes) return refuse(414, "the target is too long");
+
+  RequestHead out;
+  target = target.substr(0, target.find('#'));
+  out.request.method = method;
+  out.request.path = decode_percent(take_until(target, "?"));
+  out.request.query = read_query(target);
+  for (line = take_until(head, "\r\n"); !line.empty(); line = take_until(head, "\r\n")) {
+    const auto name = take_until(line, ":");
+    out.request.headers.emplace_back(name, base::trim(line));
+  }
+  out.is_last = version == "HTTP/1.0" || says_close(out.request.headers);
+  return out;
+}
+
+}  // namespace net
