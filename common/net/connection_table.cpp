@@ -24,78 +24,84 @@ std::uint32_t events_of(Interest interest) {
 
 }  // namespace
 
-Connection& ConnectionTable::add(std::unique_ptr<Connection> connection) {
+void ConnectionTable::add(std::unique_ptr<Connection> connection) {
   const std::lock_guard lock(mutex_);
   connection->id = next_id_++;
   auto& entry = entries_[connection->id];
   entry.connection = std::move(connection);
-  return *entry.connection;
+  entry.parked = true;
+  arm(*entry.connection, events_of(Interest::readable));
 }
 
-void ConnectionTable::park(Connection& connection, Interest interest) {
+bool ConnectionTable::park(Connection& connection, Interest interest) {
+  // Not under the lock, for which all threads would wait. The descriptor is safe: the connection is the caller's still.
+  arm(connection, events_of(interest));
   const std::lock_guard lock(mutex_);
   auto& entry = entries_.at(connection.id);
+  if (std::exchange(entry.woken, false)) return false;
   entry.parked = true;
-  entry.timer = timers_.emplace(connection.deadline, connection.id);
-  // Under the lock: from here on the event may come, and whoever gets it must find the connection parked.
-  arm(entry, std::exchange(entry.woken, false) ? kAtOnce : events_of(interest));
+  return true;
 }
 
-void ConnectionTable::arm(Entry& entry, std::uint32_t events) {
+void ConnectionTable::arm(Connection& connection, std::uint32_t events) const {
   epoll_event event{};
   event.events = events;
-  event.data.u64 = entry.connection->id;
-  const int operation = entry.in_epoll ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-  if (::epoll_ctl(epoll_, operation, entry.connection->transport->descriptor(), &event) == 0) entry.in_epoll = true;
+  event.data.u64 = connection.id;
+  const int operation = connection.in_epoll ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  if (::epoll_ctl(epoll_, operation, connection.transport->descriptor(), &event) == 0) connection.in_epoll = true;
 }
 
 Connection* ConnectionTable::take(Entry& entry) {
   entry.parked = false;
-  timers_.erase(entry.timer);
   return entry.connection.get();
 }
 
 Connection* ConnectionTable::claim(std::uint64_t id) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(id);
-  if (found == entries_.end() || !found->second.parked) return nullptr;
-  return take(found->second);
+  if (found == entries_.end()) return nullptr;
+  auto& entry = found->second;
+  if (entry.parked) return take(entry);
+  entry.woken = true;
+  return nullptr;
 }
 
-Connection* ConnectionTable::claim_first(const std::function<bool(const Connection&)>& wanted) {
+Connection* ConnectionTable::claim_if(const std::function<bool(const Connection&)>& wanted) {
   const std::lock_guard lock(mutex_);
-  for (const auto& [deadline, id] : timers_) {
-    auto& entry = entries_.at(id);
-    if (wanted(*entry.connection)) return take(entry);
+  for (auto& [id, entry] : entries_) {
+    if (entry.parked && wanted(*entry.connection)) return take(entry);
   }
   return nullptr;
 }
 
-Connection* ConnectionTable::claim_expired(base::SteadyTime now) {
+Connection* ConnectionTable::claim_nearest_deadline() {
   const std::lock_guard lock(mutex_);
-  if (timers_.empty() || timers_.begin()->first > now) return nullptr;
-  return take(entries_.at(timers_.begin()->second));
+  Entry* nearest = nullptr;
+  for (auto& [id, entry] : entries_) {
+    if (!entry.parked) continue;
+    if (nearest == nullptr || entry.connection->deadline < nearest->connection->deadline) nearest = &entry;
+  }
+  return nearest == nullptr ? nullptr : take(*nearest);
 }
 
 void ConnectionTable::wake(std::uint64_t id) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(id);
   if (found == entries_.end()) return;
-  if (found->second.parked) {
-    arm(found->second, kAtOnce);
+  auto& entry = found->second;
+  if (entry.parked) {
+    arm(*entry.connection, kAtOnce);
   } else {
-    found->second.woken = true;
+    entry.woken = true;
   }
 }
 
 void ConnectionTable::close(Connection& connection) {
-  std::unique_ptr<Connection> doomed;
+  std::unique_ptr<Connection> doomed;  // ends behind the lock
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(connection.id);
   doomed = std::move(found->second.connection);
   entries_.erase(found);
-  // The descriptor closes under the lock too, and with it leaves the epoll set.
-  doomed.reset();
 }
 
 std::size_t ConnectionTable::size() const {

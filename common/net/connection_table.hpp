@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -25,6 +24,8 @@ enum class Phase { handshaking, reading, writing, lingering };
 struct Connection {
   std::uint64_t id = 0;
   std::unique_ptr<Transport> transport{};
+  /// Whether the epoll set knows its descriptor.
+  bool in_epoll = false;
   std::string remote_addr{};
   Phase phase = Phase::reading;
   /// What came and is not answered yet: at most one head, or one whole request and what was sent behind it.
@@ -59,16 +60,17 @@ class ConnectionTable {
  public:
   explicit ConnectionTable(int epoll) : epoll_(epoll) {}
 
-  /// Takes a new connection in, which stays in the caller's hands. Ids start after `kFirstId`.
-  Connection& add(std::unique_ptr<Connection> connection);
-  /// Gives the connection out of the caller's hands; it must not be touched afterwards.
-  void park(Connection& connection, Interest interest);
-  /// The parked connection of that id, now the caller's; null when it is gone or in other hands.
+  /// Takes a new connection in, parked until it is readable. Ids start after `kFirstId`.
+  void add(std::unique_ptr<Connection> connection);
+  /// Gives the connection out of the caller's hands; it must not be touched afterwards. False when what it waits for
+  /// has come meanwhile: then it is the caller's still.
+  [[nodiscard]] bool park(Connection& connection, Interest interest);
+  /// The parked connection of an event, now the caller's; null when it is gone, or in other hands, which will be told.
   [[nodiscard]] Connection* claim(std::uint64_t id);
-  /// A parked connection that `wanted` and is nearest to its deadline, now the caller's.
-  [[nodiscard]] Connection* claim_first(const std::function<bool(const Connection&)>& wanted);
-  /// A parked connection whose deadline is over.
-  [[nodiscard]] Connection* claim_expired(base::SteadyTime now);
+  /// A parked connection that is `wanted`, now the caller's.
+  [[nodiscard]] Connection* claim_if(const std::function<bool(const Connection&)>& wanted);
+  /// The parked connection that is nearest to its deadline, now the caller's.
+  [[nodiscard]] Connection* claim_nearest_deadline();
   /// Makes a parked connection's event come at once, or when it is parked next; nothing happens when it is gone.
   void wake(std::uint64_t id);
   /// Closes a connection that is the caller's.
@@ -80,19 +82,18 @@ class ConnectionTable {
  private:
   struct Entry {
     std::unique_ptr<Connection> connection{};
-    bool in_epoll = false;
     bool parked = false;
+    /// What it waits for came while it was in somebody's hands.
     bool woken = false;
-    std::multimap<base::SteadyTime, std::uint64_t>::iterator timer{};
   };
 
-  Connection* take(Entry& entry);  // caller holds the mutex
-  void arm(Entry& entry, std::uint32_t events);
+  static Connection* take(Entry& entry);  // caller holds the mutex
+  /// For whoever holds the connection; while it is parked, whoever holds the mutex.
+  void arm(Connection& connection, std::uint32_t events) const;
 
   int epoll_;
   mutable std::mutex mutex_;  // guards all below
   std::unordered_map<std::uint64_t, Entry> entries_;
-  std::multimap<base::SteadyTime, std::uint64_t> timers_;
   std::uint64_t next_id_ = kFirstId;
 };
 

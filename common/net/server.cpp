@@ -235,12 +235,12 @@ void Server::Impl::accept_pending() {
 void Server::Impl::admit(Accepted accepted) {
   ++accepted_;
   if (table_.size() >= options_.max_connections) {
-    Connection* oldest = table_.claim_first([](const Connection&) { return true; });
-    if (oldest == nullptr) {
+    Connection* nearest = table_.claim_nearest_deadline();
+    if (nearest == nullptr) {
       ::close(accepted.descriptor);
       return;
     }
-    close(*oldest);
+    close(*nearest);
   }
   auto connection = std::make_unique<Connection>();
   connection->transport = options_.tls ? make_tls_transport(accepted.descriptor, options_.tls->current().get())
@@ -253,18 +253,17 @@ void Server::Impl::admit(Accepted accepted) {
   connection->accepted_at = steady_clock::now();
   connection->phase = options_.tls ? Phase::handshaking : Phase::reading;
   connection->deadline = connection->accepted_at + (options_.tls ? options_.handshake_timeout : options_.idle_timeout);
-  park(table_.add(std::move(connection)), Interest::readable);
+  table_.add(std::move(connection));
 }
 
 void Server::Impl::advance(Connection& connection) {
-  const auto answered_before = connection.served;
+  auto answered_before = connection.served;
   while (advance_once(connection) == Step::again) {
     const bool turn_is_over = connection.served >= answered_before + kBurst && connection.phase == Phase::reading;
+    if (!turn_is_over) continue;
     // Its socket is writable, so its event comes at once, behind those of the others.
-    if (turn_is_over) {
-      park(connection, Interest::writable);
-      return;
-    }
+    if (park(connection, Interest::writable) == Step::gone) return;
+    answered_before = connection.served;
   }
 }
 
@@ -436,8 +435,7 @@ Step Server::Impl::wait_for(Connection& connection, IoResult::State state) {
 
 Step Server::Impl::park(Connection& connection, Interest interest) {
   if (cutting_) return close(connection);
-  table_.park(connection, interest);
-  return Step::gone;
+  return table_.park(connection, interest) ? Step::gone : Step::again;
 }
 
 Step Server::Impl::close(Connection& connection) {
@@ -459,7 +457,8 @@ void Server::Impl::sweep() {
   auto due = next_sweep_.load();
   const auto next = (now + kSweepPeriod).time_since_epoch().count();
   if (now.time_since_epoch().count() < due || !next_sweep_.compare_exchange_strong(due, next)) return;
-  while (Connection* connection = table_.claim_expired(now)) expire(*connection);
+  const auto is_late = [now](const Connection& connection) { return connection.deadline <= now; };
+  while (Connection* connection = table_.claim_if(is_late)) expire(*connection);
   if (listener_paused_.exchange(false)) accept_all();
 }
 
@@ -482,7 +481,7 @@ void Server::Impl::close_idle(base::SteadyTime stopped_at) {
            (connection.served > 0 || now > std::max(stopped_at, connection.accepted_at) + kFreshGrace) &&
            !connection.transport->has_buffered() && !has_unread(connection);
   };
-  while (Connection* connection = table_.claim_first(idle)) {
+  while (Connection* connection = table_.claim_if(idle)) {
     connection->transport->finish_writing();
     close(*connection);
   }
@@ -508,7 +507,7 @@ void Server::Impl::stop(milliseconds grace) {
 /// Ends the threads, and with them what is left. A handler that runs is waited for.
 void Server::Impl::cut() {
   cutting_ = true;
-  while (Connection* connection = table_.claim_first([](const Connection&) { return true; })) close(*connection);
+  while (Connection* connection = table_.claim_if([](const Connection&) { return true; })) close(*connection);
   ended_ = true;
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto woken = ::write(wake_, &one, sizeof one);
