@@ -71,10 +71,13 @@ MetricTable::Series& MetricTable::series_of(std::string_view name, Labels label_
   const auto family = families_.find(name);
   if (family == families_.end()) misuse(name, "is no row of the table");
   if (label_values.size() != family->second.info.labels.size()) misuse(name, "wrong number of label values");
-  std::vector<std::string> key(label_values.begin(), label_values.end());
-  auto& series = family->second.series[std::move(key)];
-  series.bucket_counts.resize(family->second.info.buckets.size());
-  return series;
+  auto& all = family->second.series;
+  auto series = all.find(label_values);
+  if (series == all.end()) {
+    series = all.emplace(std::vector<std::string>(label_values.begin(), label_values.end()), Series{}).first;
+    series->second.bucket_counts.resize(family->second.info.buckets.size());
+  }
+  return series->second;
 }
 
 void MetricTable::add(std::string_view name, Labels label_values, double by) {
@@ -109,7 +112,7 @@ double MetricTable::value(std::string_view name, Labels label_values) const {
   const std::lock_guard lock(mutex_);
   const auto family = families_.find(name);
   if (family == families_.end()) misuse(name, "is no row of the table");
-  const auto series = family->second.series.find({label_values.begin(), label_values.end()});
+  const auto series = family->second.series.find(label_values);
   return series == family->second.series.end() ? 0 : series->second.value;
 }
 

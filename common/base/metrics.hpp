@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <initializer_list>
 #include <map>
 #include <mutex>
@@ -50,9 +51,17 @@ class MetricTable {
     std::vector<double> bucket_counts;
     double count = 0;
   };
+  /// Finds label values without a copy of them.
+  struct LabelOrder {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+    }
+  };
   struct Family {
     MetricInfo info;
-    std::map<std::vector<std::string>, Series> series;
+    std::map<std::vector<std::string>, Series, LabelOrder> series;
   };
 
   Series& series_of(std::string_view name, Labels label_values);
