@@ -10,6 +10,8 @@ trap 'system scale "$(reconciler)" --replicas="$replicas" >/dev/null; system rol
 { model phi4-mini; model qwen3-7b-coder; service steady phi4-mini qwen3-7b-coder; } | apply >/dev/null
 ready steady
 answers steady phi4-mini
+# what is resident now is what is when the reconciler comes back, so it must be written before it goes (at most 10 s later)
+within 15 "the status says which model is resident" '^"true false"$' status steady '.status.models | map(.loaded | tostring) | join(" ")'
 before=$(pod_identity steady)
 system scale "$(reconciler)" --replicas=0 >/dev/null
 within 60 "the reconciler is gone" '^$' system get pods -l app.kubernetes.io/component=reconciler -o name

@@ -18,7 +18,8 @@ k patch svc two --type=merge -p '{"metadata": {"annotations": {"added": "by-hand
 k delete cm two-models >/dev/null
 within 10 "a deleted ConfigMap comes back" 'phi4-mini' k get cm two-models -o yaml
 k delete svc two >/dev/null
-within 10 "a deleted Service comes back" 'two' k get svc two -o name
+within 10 "a deleted Service comes back" '^service/two$' k get svc two -o name
+ready two    # said anew: names leave with the Service, and join when the new one answers
 answers two phi4-mini
 kubectl delete namespace "$NS" --wait=false >/dev/null
 within 90 "the namespace goes away" 'NotFound' kubectl get namespace "$NS"

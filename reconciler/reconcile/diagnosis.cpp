@@ -48,10 +48,12 @@ bool is_about_to_stop(const Plan& plan, const std::string& template_hash) {
          (plan.gpu.asked_for() && live && !template_hash.empty() && live->template_hash != template_hash);
 }
 
-std::vector<std::string> advertised(const Plan& plan, const std::string& template_hash) {
+/// `ready`: Pods of the Deployment that are ready. Those of a deleted service of this name may still be there, with its
+/// label.
+std::vector<std::string> advertised(const Plan& plan, std::int64_t ready, const std::string& template_hash) {
   std::vector<std::string> names;
   const auto pods = live_pods(plan);
-  if (is_about_to_stop(plan, template_hash) || std::ranges::none_of(pods, &PodView::ready)) return names;
+  if (is_about_to_stop(plan, template_hash) || ready == 0 || std::ranges::none_of(pods, &PodView::ready)) return names;
   for (const auto& model : plan.models) {
     const bool everywhere =
         std::ranges::all_of(pods, [&](const auto* pod) { return !pod->ready || offers(plan, *pod, model.entry.name); });
@@ -61,10 +63,14 @@ std::vector<std::string> advertised(const Plan& plan, const std::string& templat
   return names;
 }
 
-/// The Service takes connections, as far as we can tell. It is asked before its first names are advertised, then no
-/// more.
+bool has_front(const Plan& plan) {
+  const auto& front = plan.observed.network_service;
+  return front && !is_anothers(plan, front->meta);
+}
+
+/// The Service answers, as far as we can tell. It is asked before its first names are advertised, then no more.
 bool front_answers(const Plan& plan, bool is_asked) {
-  if (!is_asked) return plan.observed.network_service.has_value();
+  if (!is_asked) return has_front(plan);
   return plan.observed.front && *plan.observed.front != Knock::refused;
 }
 
@@ -287,9 +293,9 @@ std::string find_preset_pending(const Look& look) {
 std::string find_endpoint_pending(const Look& look) {
   if (!look.so_far.awaits_front) return {};
   const auto& service = look.plan.observed.network_service;
-  if (!service) return "the Service is being made";
+  if (!has_front(look.plan)) return "the Service is being made";
   return "Service " + service->meta.name + " at " + service->cluster_ip +
-         (look.plan.observed.front ? " refuses connections: kube-proxy has no endpoint for it yet" : " is being tried");
+         (look.plan.observed.front ? " does not answer yet: kube-proxy has no endpoint for it that takes requests" : " is being tried");
 }
 
 std::string find_not_listed(const Look& look) {
@@ -360,10 +366,9 @@ Diagnosis diagnose(const Plan& plan, const std::string& template_hash) {
   diagnosis.desired = plan.spec().autoscaling && plan.replicas > 0 && live ? live->wanted : plan.replicas;
   diagnosis.ready = live && live->meta.owner_uid == plan.service.metadata.uid ? live->ready : 0;
   diagnosis.models_available = std::ranges::count(plan.models, ModelState::available, &ServedModel::state);
-  diagnosis.advertised = advertised(plan, template_hash);
-  const auto& front = plan.observed.network_service;
-  diagnosis.wants_knock =
-      !diagnosis.advertised.empty() && !plan.observed.service.advertises && front && !front->cluster_ip.empty();
+  diagnosis.advertised = advertised(plan, diagnosis.ready, template_hash);
+  diagnosis.wants_knock = !diagnosis.advertised.empty() && !plan.observed.service.advertises && has_front(plan) &&
+                          !plan.observed.network_service->cluster_ip.empty();
   diagnosis.awaits_front = !diagnosis.advertised.empty() && !front_answers(plan, diagnosis.wants_knock);
   if (diagnosis.awaits_front) diagnosis.advertised.clear();
   diagnosis.unreachable = unreachable_agents(plan);

@@ -187,8 +187,9 @@ struct FetchProgress {
   bool operator==(const FetchProgress&) const = default;
 };
 
-/// What came of a TCP connection to a Service: somebody takes it; it is refused, as long as kube-proxy knows no
-/// endpoint of it; or nothing can be said, for want of an answer, say because a policy keeps us from it.
+/// What came of a request to a Service: somebody answers; it is refused, as long as kube-proxy knows no endpoint of it
+/// or only a Pod that is being stopped; or nothing can be said, for want of an answer, say because a policy keeps us
+/// from it.
 enum class Knock { open, refused, unknown };
 
 /// A child that the API server refused at the last apply.

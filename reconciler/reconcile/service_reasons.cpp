@@ -57,7 +57,7 @@ constexpr std::array kReasons = {
     ServiceReason{"PresetPending", creating, false, kBlocks,
                   "A Pod still serves the preset before: it takes the new one when the models concerned are idle."},
     ServiceReason{"EndpointPending", creating, false, kBlocks,
-                  "The Service does not take connections yet (seen from the reconciler, waited for at most 10 s)."},
+                  "The Service does not answer yet (seen from the reconciler, waited for at most 10 s)."},
     ServiceReason{"ModelsNotListed", creating, false, kBlocks, "A ready Pod does not list a model yet."},
     ServiceReason{"CrdOutdated", creating, kDegrades, false,
                   "The cluster's CRD lacks fields of this release (the message names them), so the API server drops "

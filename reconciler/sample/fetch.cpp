@@ -36,6 +36,10 @@ bool is(std::string_view name, std::string_view wanted) {
   return name.size() == wanted.size() && strncasecmp(name.data(), wanted.data(), name.size()) == 0;
 }
 
+std::string host_of(const std::string& ip, int port) {
+  return (ip.find(':') == std::string::npos ? ip : "[" + ip + "]") + ":" + std::to_string(port);
+}
+
 /// The head once it is whole and says how long the body is; nothing: not yet, or never.
 std::optional<Head> read_head(std::string_view text) {
   constexpr std::string_view kVersion = "HTTP/1.1 ";
@@ -62,16 +66,19 @@ std::optional<Head> read_head(std::string_view text) {
 
 }  // namespace
 
+std::string get_request(const std::string& ip, int port, const std::string& path) {
+  return "GET " + path + " HTTP/1.1\r\nHost: " + host_of(ip, port) + "\r\nConnection: close\r\n\r\n";
+}
+
 base::Result<std::string> fetch_from_pod(const std::string& ip, int port, const std::string& path) {
-  const std::string host = (ip.find(':') == std::string::npos ? ip : "[" + ip + "]") + ":" + std::to_string(port);
-  const std::string where = "http://" + host + path;
+  const std::string where = "http://" + host_of(ip, port) + path;
   const auto now = std::chrono::steady_clock::now();
   auto connection = Connection::open(ip, port, now + kConnectFor);
   if (!connection) return base::fail("cannot connect: " + base::errno_text(connection.error()), where);
   connection->set_deadline(now + kPatience);
   std::string text;
   std::optional<Head> head;
-  if (connection->send("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n")) {
+  if (connection->send(get_request(ip, port, path))) {
     while ((!head || text.size() < head->head_bytes + head->body_bytes) && text.size() <= kLargestAnswer &&
            connection->receive(text)) {
       if (!head) head = read_head(text);

@@ -2,8 +2,10 @@
 
 #include <cerrno>
 #include <chrono>
+#include <string_view>
 
 #include "reconciler/sample/connection.hpp"
+#include "reconciler/sample/fetch.hpp"
 
 namespace reconciler {
 namespace {
@@ -16,9 +18,17 @@ constexpr std::chrono::milliseconds kPatience{2500};
 }  // namespace
 
 Knock knock_at(const std::string& ip, int port) {
-  const auto connection = Connection::open(ip, port, std::chrono::steady_clock::now() + kPatience);
-  if (connection) return Knock::open;
-  return connection.error() == ECONNREFUSED ? Knock::refused : Knock::unknown;
+  constexpr std::string_view kVersion = "HTTP/1.1 ";
+  constexpr std::size_t kStatusDigits = 3;
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  auto connection = Connection::open(ip, port, deadline);
+  if (!connection) return connection.error() == ECONNREFUSED ? Knock::refused : Knock::unknown;
+  std::string answer;
+  bool more = connection->send(get_request(ip, port, "/health"));
+  while (more && answer.size() < kVersion.size() + kStatusDigits) more = connection->receive(answer);
+  if (more) return answer.substr(kVersion.size(), kStatusDigits) == "503" ? Knock::refused : Knock::open;
+  // Who hangs up without a word is on its way out.
+  return std::chrono::steady_clock::now() < deadline ? Knock::refused : Knock::unknown;
 }
 
 }  // namespace reconciler

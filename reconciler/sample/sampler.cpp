@@ -42,6 +42,7 @@ void Sampler::want(const Key& key, const std::vector<Target>& targets, bool on_t
     if (is_new) {
       state.asked = state.first_knock = Time{};
       state.front.reset();
+      state.silent = false;
     }
     state.target = target;
     state.wanted_by.insert(key);
@@ -201,7 +202,10 @@ bool Sampler::knock(std::unique_lock<std::mutex>& lock, const Place& place) {
     lock.unlock();
     answer = knock_at_(target.ip, target.port);
     lock.lock();
-    silent_services_ = answer == Knock::unknown ? silent_services_ + 1 : 0;
+    const bool is_silent = answer == Knock::unknown;
+    const bool was_silent = std::exchange(places_.at(place).silent, is_silent);
+    if (is_silent && !was_silent) answer = Knock::refused;
+    silent_services_ = answer == Knock::unknown ? silent_services_ + 1 : is_silent ? silent_services_ : 0;
     if (silent_services_ >= timing_.blind_after) {
       silent_services_ = 0;
       blind_until_ = Clock::now() + timing_.blind_for;

@@ -20,7 +20,8 @@ namespace reconciler {
 /// short timeouts. A Pod is asked at once when it is first wanted, every 2 s while its service is on the way, else
 /// every 10 s; with many settled Pods more seldom, so that all of them together are asked 3 times a second, but each
 /// at least once in three minutes (what changes is asked every 2 s for the next 20).
-/// It also knocks at Services, every 250 ms for at most 10 s, until they no longer refuse. Thread-safe.
+/// It also knocks at Services, every 250 ms for at most 10 s, until they no longer refuse. One that gave no answer at
+/// all is asked once more: a refusal may have been lost on its way. Thread-safe.
 class Sampler {
  public:
   /// Body of a 200, or why there is none.
@@ -98,6 +99,8 @@ class Sampler {
     std::optional<FetchProgress> progress;
     std::optional<Knock> front;
     Time first_knock{};
+    /// The latest knock was not answered at all.
+    bool silent = false;
   };
 
   void ask(std::unique_lock<std::mutex>& lock, const Place& place);

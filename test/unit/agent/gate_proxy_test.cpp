@@ -435,6 +435,7 @@ TEST_CASE("a stopping Pod serves what is in flight, and sends the rest away") {
   const auto refused = waiting.receive();
   CHECK(refused.status == 503);
   CHECK_THAT(refused.head, ContainsSubstring("Connection: close"));
+  CHECK_THAT(gate.ask(test::get("/health"), ""), ContainsSubstring("503 Service Unavailable"));
   // Endpoints vanish a little later: until then open models serve.
   CHECK_THAT(gate.ask(chat("a"), ""), ContainsSubstring("200 OK"));
   std::this_thread::sleep_for(milliseconds{1'550});

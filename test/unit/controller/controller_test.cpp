@@ -126,7 +126,7 @@ TEST_CASE("a third model joins without a change of the Deployment's template") {
   CHECK(r.server.get(kDeployments + "/one").body["spec"] == before);
 }
 
-TEST_CASE("a name is advertised only once the Service takes connections") {
+TEST_CASE("a name is advertised only once the Service answers") {
   Running r;
   r.node->be_late(4);
   r.add_all();

@@ -512,7 +512,7 @@ TEST_CASE("whatever is observed, Ready never stands beside nothing to pick, and 
   CHECK(ready_seen > 5);
 }
 
-TEST_CASE("names wait until the Service takes connections, and it is asked only before its first ones") {
+TEST_CASE("names wait until the Service answers, and it is asked only before its first ones") {
   Scene scene = serving();
   scene.observed.network_service->cluster_ip = "10.96.0.9";
   const auto first = scene.decide();  // not asked yet
@@ -550,6 +550,19 @@ TEST_CASE("a Service that vanished takes the names with it, and its successor is
   scene.observed.network_service = there;
   scene.observed.network_service->cluster_ip = "10.96.0.77";
   CHECK(scene.decide().knock);
+}
+
+TEST_CASE("what a deleted service of this name left behind serves nobody") {
+  Scene scene = serving();
+  scene.observed.network_service->cluster_ip = "10.96.0.9";
+  scene.observed.front = Knock::open;
+  REQUIRE(status_of(scene.decide())["advertisedModels"].size() == 3);
+  SECTION("its Deployment is still there") { scene.observed.deployment->meta.owner_uid = "of-the-one-before"; }
+  SECTION("only its Pods are") { scene.observed.deployment->ready = 0; }
+  SECTION("its Service is") { scene.observed.network_service->meta.owner_uid = "of-the-one-before"; }
+  const auto decision = scene.decide();
+  CHECK(status_of(decision)["advertisedModels"].empty());
+  CHECK_FALSE(decision.knock);
 }
 
 TEST_CASE("nobody knocks where there is nothing to pick") {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "test/catch.hpp"
+#include "test/unit/net_client/raw_server.hpp"
 
 using reconciler::Knock;
 using reconciler::knock_at;
@@ -37,11 +38,25 @@ class Port {
 
 }  // namespace
 
-TEST_CASE("a port that somebody listens on is open, another one refuses") {
+TEST_CASE("a server that answers is open, but not one that says it cannot serve") {
+  const auto knock = [](const std::string& answer) {
+    const RawServer server([&](int fd) {
+      if (RawServer::read_head(fd)) RawServer::send_text(fd, answer);
+    });
+    return knock_at("127.0.0.1", server.port());
+  };
+  CHECK(knock("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") == Knock::open);
+  CHECK(knock("HTTP/1.1 404 Not Found\r\n\r\n") == Knock::open);
+  CHECK(knock("HTTP/1.1 503 Service Unavailable\r\n\r\n") == Knock::refused);
+  CHECK(knock("") == Knock::refused);
+  CHECK(knock("HTTP/1.1 ") == Knock::refused);
+}
+
+TEST_CASE("nobody listens: refused. Nobody answers: nothing is known") {
   const Port port;
   CHECK(knock_at("127.0.0.1", port.number) == Knock::refused);
   port.listen();
-  CHECK(knock_at("127.0.0.1", port.number) == Knock::open);
+  CHECK(knock_at("127.0.0.1", port.number) == Knock::unknown);
 }
 
 TEST_CASE("of what is no address nothing is known") {

@@ -222,6 +222,24 @@ TEST_CASE("a Service that refuses for too long is one of which nothing is known"
   CHECK(f.knocks >= 2);
 }
 
+TEST_CASE("one knock without an answer says nothing: its refusal may have been lost") {
+  auto timing = Fixture::quick();
+  timing.knock = 100ms;
+  Fixture f(timing);
+  f.front = Knock::unknown;
+  f->want(kOne, {kFront}, true);
+  REQUIRE(Fixture::eventually([&] { return f->front(kOne).has_value(); }));
+  CHECK(f->front(kOne) == Knock::refused);
+  SECTION("an answer counts") {
+    f.front = Knock::open;
+    CHECK(Fixture::eventually([&] { return f->front(kOne) == Knock::open; }));
+  }
+  SECTION("two in a row are not a chance") {
+    CHECK(Fixture::eventually([&] { return f->front(kOne) == Knock::unknown; }));
+    CHECK(f.knocks == 2);
+  }
+}
+
 TEST_CASE("where no Service gives an answer, none is asked for a while") {
   auto timing = Fixture::quick();
   timing.blind_for = 1h;

@@ -247,8 +247,7 @@ void Connection::route() {
     case GateRule::Kind::forbid:
       return respond_error(403, rule.reason);
     case GateRule::Kind::health:
-      return host_.scheduler().server_up() ? respond(200, R"({"status":"ok"})")
-                                           : respond_error(503, "llama-server does not answer");
+      return respond_health();
     case GateRule::Kind::metrics:
       return go(true);
     case GateRule::Kind::pass:
@@ -261,6 +260,14 @@ void Connection::route() {
       return asked.model ? queue(*asked.model) : go(false);
     }
   }
+}
+
+/// Who asks picks a Pod by the answer: not one that is about to go.
+void Connection::respond_health() {
+  const auto& scheduler = host_.scheduler();
+  if (scheduler.is_closing()) return respond_error(503, "this Pod is being stopped");
+  if (!scheduler.server_up()) return respond_error(503, "llama-server does not answer");
+  respond(200, R"({"status":"ok"})");
 }
 
 void Connection::queue(std::string_view model) {

@@ -79,6 +79,7 @@ class Connection {
   void drop_body();
   void take_body(std::string_view bytes);
   void route();
+  void respond_health();
   void queue(std::string_view model);
   void refuse(const Scheduler::Decision& decision);
   /// An error as OpenAI's clients and llama-server know it. `headers`: whole lines.
