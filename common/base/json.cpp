@@ -1,29 +1,135 @@
 #include "common/base/json.hpp"
 
+#include <rapidjson/error/en.h>
+#include <rapidjson/reader.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
-#include "common/base/json_reader.hpp"
 #include "common/base/text.hpp"
 
 namespace base {
 namespace {
 
+class PlaceStream;
+
+}  // namespace
+}  // namespace base
+
+/// The reader works on a copy of its own, in registers.
+template <>
+struct rapidjson::StreamTraits<base::PlaceStream> {
+  enum { copyOptimization = 1 };
+};
+
+namespace base {
+namespace {
+
+using Size = rapidjson::SizeType;
+
+/// Zeros after the text: its end, and as much as is looked at in one step.
+constexpr std::size_t kPadding = 9;
+
 /// Far above any object, and below what the library's 32-bit sizes hold.
 constexpr std::size_t kMaxJsonBytes = std::size_t{1} << 30U;
+
+/// Builds the document out of what the parser reads, and ends the parse where the nesting goes too deep: the parser
+/// calls itself for each level, so its stack is bounded with it.
+class Builder {
+ public:
+  explicit Builder(JsonDocument& document) : document_(document) {}
+
+  bool Null() { return document_.Null(); }
+  bool Bool(bool value) { return document_.Bool(value); }
+  bool Int(int value) { return document_.Int(value); }
+  bool Uint(unsigned value) { return document_.Uint(value); }
+  bool Int64(std::int64_t value) { return document_.Int64(value); }
+  bool Uint64(std::uint64_t value) { return document_.Uint64(value); }
+  bool Double(double value) { return document_.Double(value); }
+  bool RawNumber(const char* text, Size size, bool copy) { return document_.RawNumber(text, size, copy); }
+  bool String(const char* text, Size size, bool copy) { return document_.String(text, size, copy); }
+  bool Key(const char* text, Size size, bool copy) { return document_.Key(text, size, copy); }
+  bool StartObject() { return ++depth_ <= kMaxJsonDepth && document_.StartObject(); }
+  bool StartArray() { return ++depth_ <= kMaxJsonDepth && document_.StartArray(); }
+  bool EndObject(Size members) { return --depth_, document_.EndObject(members); }
+  bool EndArray(Size items) { return --depth_, document_.EndArray(items); }
+
+ private:
+  JsonDocument& document_;
+  int depth_ = 0;
+};
+
+/// How many of the 8 bytes at `text`, from its first on, are ASCII that a JSON string holds as they are.
+std::size_t count_plain(const char* text) {
+  constexpr std::uint64_t kOnes = ~std::uint64_t{0} / 255;
+  constexpr std::uint64_t kHighBits = kOnes * 0x80;
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, text, sizeof bytes);
+  if constexpr (std::endian::native == std::endian::big) bytes = std::byteswap(bytes);
+  // A high bit marks a byte below the limit; the lowest mark is always right.
+  const auto below = [](std::uint64_t word, std::uint64_t limit) { return (word - kOnes * limit) & ~word; };
+  const auto special = bytes | below(bytes, 0x20) | below(bytes ^ (kOnes * '"'), 1) | below(bytes ^ (kOnes * '\\'), 1);
+  return static_cast<std::size_t>(std::countr_zero(special & kHighBits)) / 8;
+}
+
+/// The text that is parsed in place. The reader validates strings byte by byte; plain runs never reach it.
+class PlaceStream : public rapidjson::InsituStringStream {
+ public:
+  using GenericInsituStringStream::GenericInsituStringStream;
+
+  char* PutBegin() {
+    char* const begin = dst_ = src_;
+    take_plain();
+    return begin;
+  }
+  /// Multi-byte characters come in several calls, so only behind ASCII (and not behind the end) is a run looked for.
+  void Put(char c) {
+    *dst_++ = c;
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte != 0 && byte < 0x80) take_plain();
+  }
+
+ private:
+  void take_plain() {
+    for (std::size_t count = 8; count == 8;) {
+      count = count_plain(src_);
+      if (src_ != dst_) std::memmove(dst_, src_, count);
+      src_ += count;
+      dst_ += count;
+    }
+  }
+};
 
 }  // namespace
 
 Result<JsonDocument> parse_json(std::string_view text, std::string_view where) {
   if (text.size() > kMaxJsonBytes) return fail("JSON of more than 1 GiB", std::string(where));
   JsonDocument document;
-  // In a copy that lives as long as the document: its strings need no memory of their own.
-  auto* const copy = static_cast<char*>(document.GetAllocator().Malloc(text.size() + kJsonPadding));
-  std::ranges::fill(std::ranges::copy(text, copy).out, copy + text.size() + kJsonPadding, '\0');
-  if (const auto fault = read_json_in_place(copy, text.size(), document))
-    return fail(std::string(fault->what) + " at byte " + std::to_string(fault->at), std::string(where));
+  // Parsed in place, in a copy that lives as long as the document: its strings need no memory of their own.
+  auto* const copy = static_cast<char*>(document.GetAllocator().Malloc(text.size() + kPadding));
+  std::ranges::fill(std::ranges::copy(text, copy).out, copy + text.size() + kPadding, '\0');
+  PlaceStream stream(copy);
+  rapidjson::ParseResult result;
+  auto generate = [&](JsonDocument& into) {
+    Builder builder(into);
+    rapidjson::Reader reader;
+    result = reader.Parse<rapidjson::kParseInsituFlag | rapidjson::kParseValidateEncodingFlag>(stream, builder);
+    return !result.IsError();
+  };
+  document.Populate(generate);
+  if (result.Code() == rapidjson::kParseErrorTermination)
+    return fail("JSON nested deeper than " + std::to_string(kMaxJsonDepth), std::string(where));
+  // A zero byte looks like the end to the parser.
+  if (!result.IsError() && stream.Tell() != text.size())
+    result.Set(rapidjson::kParseErrorDocumentRootNotSingular, stream.Tell());
+  if (result.IsError()) {
+    return fail("not JSON: " + std::string(rapidjson::GetParseError_En(result.Code())) + " at byte " +
+                    std::to_string(result.Offset()),
+                std::string(where));
+  }
   return document;
 }
 

@@ -13,9 +13,6 @@ namespace base {
 /// Without blanks, tabs and line ends on either side.
 [[nodiscard]] std::string_view trim(std::string_view text);
 
-/// Length of the well-formed UTF-8 sequence at the front (Unicode 15, table 3-7), or 0.
-[[nodiscard]] std::size_t utf8_length(std::string_view text);
-
 /// Valid UTF-8: each byte that is not part of a well-formed sequence becomes U+FFFD.
 [[nodiscard]] std::string to_utf8(std::string_view text);
 
