@@ -69,10 +69,11 @@ std::size_t count_plain(const char* text) {
   std::uint64_t bytes = 0;
   std::memcpy(&bytes, text, sizeof bytes);
   if constexpr (std::endian::native == std::endian::big) bytes = std::byteswap(bytes);
-  // A high bit marks a byte below the limit; the lowest mark is always right.
-  const auto below = [](std::uint64_t word, std::uint64_t limit) { return (word - kOnes * limit) & ~word; };
-  const auto special = bytes | below(bytes, 0x20) | below(bytes ^ (kOnes * '"'), 1) | below(bytes ^ (kOnes * '\\'), 1);
-  return static_cast<std::size_t>(std::countr_zero(special & kHighBits)) / 8;
+  // The high bit marks a byte that is not ASCII, below 0x20, a quote or a backslash. Only a byte that is marked itself
+  // borrows from the next one, so the lowest mark is always right.
+  const auto marks =
+      bytes | (bytes - kOnes * 0x20) | ((bytes ^ (kOnes * '"')) - kOnes) | ((bytes ^ (kOnes * '\\')) - kOnes);
+  return static_cast<std::size_t>(std::countr_zero(marks & kHighBits)) / 8;
 }
 
 /// The text that is parsed in place. The reader validates strings byte by byte; plain runs never reach it.
