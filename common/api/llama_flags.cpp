@@ -191,7 +191,7 @@ bool looks_like_flag(std::string_view word) {
 }
 
 /// Takes the words of one flag from `at` on; gives where the next one begins.
-std::size_t take_values(const std::vector<std::string>& args, std::size_t at, ParsedFlag& out) {
+std::size_t take_values(std::span<const std::string_view> args, std::size_t at, ParsedFlag& out) {
   for (int i = 0; i < out.flag->arity; ++i) {
     if (at >= args.size() || index().find(args[at]) != nullptr) {
       out.problem = FlagProblem::value_missing;
@@ -242,16 +242,22 @@ std::string ParsedFlag::key() const {
 }
 
 std::vector<ParsedFlag> parse_llama_flags(const std::vector<std::string>& args) {
+  const std::vector<std::string_view> words(args.begin(), args.end());
   std::vector<ParsedFlag> out;
-  out.reserve(args.size());
+  out.reserve(words.size());
+  parse_llama_flags(words, out);
+  return out;
+}
+
+void parse_llama_flags(std::span<const std::string_view> args, std::vector<ParsedFlag>& out) {
   for (std::size_t i = 0; i < args.size();) {
-    const std::string& word = args[i];
+    const std::string_view word = args[i];
     ParsedFlag& parsed = out.emplace_back();
     parsed.index = parsed.value_index = i++;
     parsed.name = word;
     const Index::Entry* entry = index().find(word);
     const auto equals = word.find('=');
-    const bool joined = entry == nullptr && looks_like_flag(word) && equals != std::string::npos;
+    const bool joined = entry == nullptr && looks_like_flag(word) && equals != std::string_view::npos;
     if (joined) {
       parsed.name = word.substr(0, equals);
       parsed.value = word.substr(equals + 1);
@@ -278,7 +284,6 @@ std::vector<ParsedFlag> parse_llama_flags(const std::vector<std::string>& args) 
       }
     }
   }
-  return out;
 }
 
 }  // namespace api

@@ -85,7 +85,10 @@ struct ParsedFlag {
   [[nodiscard]] std::string key() const;
 };
 
-/// Reads an argument list as llama-server does, and `--flag=value` too, which it does not take itself.
+/// Reads an argument list as llama-server does, and `--flag=value` too, which it does not take itself. Appends its
+/// flags to `out`, at most one for each word.
+void parse_llama_flags(std::span<const std::string_view> args, std::vector<ParsedFlag>& out);
+/// The same, of one list alone.
 [[nodiscard]] std::vector<ParsedFlag> parse_llama_flags(const std::vector<std::string>& args);
 
 }  // namespace api

@@ -75,8 +75,9 @@ std::optional<std::string_view> preset_value_problem(std::string_view text) {
 
 std::optional<std::string_view> preset_alias_problem(std::string_view text) {
   if (const auto problem = empty(text)) return problem;
+  if (is_harmless(text)) return outer_blank(text);
   if (const auto problem = preset_value_problem(text)) return problem;
-  return is_harmless(text) ? std::nullopt : first_of(text, kBrackets);
+  return first_of(text, kBrackets);
 }
 
 std::optional<std::string_view> preset_name_problem(std::string_view text) {

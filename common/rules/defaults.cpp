@@ -39,13 +39,16 @@ void add_missing(const JsonValue& object, const std::array<Default, N>& defaults
   }
 }
 
-std::string router_with_all_defaults() {
-  std::string out = "{";
-  for (const auto& row : kRouter) {
-    if (out.size() > 1) out += ',';
-    out += base::quote_json(row.key) + ":" + std::string(row.value);
-  }
-  return out + "}";
+const std::string& router_with_all_defaults() {
+  static const std::string text = [] {
+    std::string out = "{";
+    for (const auto& row : kRouter) {
+      if (out.size() > 1) out += ',';
+      out += base::quote_json(row.key) + ":" + std::string(row.value);
+    }
+    return out + "}";
+  }();
+  return text;
 }
 
 bool serves_models(const JsonValue& object, const JsonValue& spec) {

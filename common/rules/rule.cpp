@@ -45,7 +45,7 @@ const JsonValue& spec_of(const JsonValue& object) {
 
 /// Puts a list's texts into `out`; what is no text becomes an empty one, so that places stay right (the schema walk
 /// names it).
-void read_texts(const JsonValue& list, std::vector<std::string>& out) {
+void read_texts(const JsonValue& list, std::vector<std::string_view>& out) {
   out.clear();
   for (const auto& item : list.GetArray()) out.emplace_back(base::as_string(&item).value_or(""));
 }
@@ -57,9 +57,8 @@ bool hashes_repeat(const std::vector<ModelItem>& models) {
   const auto add = [&](std::string_view name) { hashes.push_back(std::hash<std::string_view>{}(name)); };
   for (const auto& model : models) {
     add(model.name);
-    const JsonValue* aliases = list_in(*model.json, "aliases");
-    if (aliases == nullptr) continue;
-    for (const auto& alias : aliases->GetArray()) add(base::as_string(&alias).value_or(""));
+    if (model.aliases == nullptr) continue;
+    for (const auto& alias : model.aliases->GetArray()) add(base::as_string(&alias).value_or(""));
   }
   std::ranges::sort(hashes);
   return std::ranges::adjacent_find(hashes) != hashes.end();
@@ -128,21 +127,30 @@ Service::Service(const JsonValue& whole) : object(whole), spec(spec_of(whole)) {
   if (const JsonValue* list = list_in(spec, "models")) {
     models.reserve(list->Size());
     for (rapidjson::SizeType i = 0; i < list->Size(); ++i) {
-      if ((*list)[i].IsObject()) models.push_back({i, &(*list)[i], text_in((*list)[i], "name")});
+      const JsonValue& item = (*list)[i];
+      if (item.IsObject()) models.push_back({i, &item, text_in(item, "name"), list_in(item, "aliases")});
     }
   }
   if (!router) return;
   names_may_repeat = hashes_repeat(models);
   arguments.reserve(models.size() + 1);
-  std::vector<std::string> texts;
+  std::size_t words = 0;
   const auto add = [&](const ModelItem* model, const JsonValue& owner) {
     const JsonValue* list = list_in(owner, "extraArgs");
     if (list == nullptr || list->Empty()) return;
-    read_texts(*list, texts);
-    arguments.push_back({model, &owner, list, api::parse_llama_flags(texts)});
+    words += list->Size();
+    arguments.push_back({model, &owner, list, {}});
   };
   add(nullptr, spec);
   for (const auto& model : models) add(&model, *model.json);
+  flags.reserve(words);  // no list holds more flags than words, so none of them moves
+  std::vector<std::string_view> texts;
+  for (auto& list : arguments) {
+    read_texts(*list.list, texts);
+    const auto first = flags.size();
+    api::parse_llama_flags(texts, flags);
+    list.flags = std::span(flags).subspan(first);
+  }
 }
 
 ModelObject::ModelObject(const JsonValue& whole) : object(whole), spec(spec_of(whole)) {}

@@ -41,6 +41,8 @@ struct ModelItem {
   const base::JsonValue* json = nullptr;
   /// Empty when it is absent or no text.
   std::string_view name;
+  /// Null when it is absent or no list.
+  const base::JsonValue* aliases = nullptr;
 };
 
 /// One `extraArgs` list, read once for all rules about flags.
@@ -50,7 +52,7 @@ struct ArgumentList {
   /// The object that the list is a field of.
   const base::JsonValue* owner = nullptr;
   const base::JsonValue* list = nullptr;
-  std::vector<api::ParsedFlag> flags;
+  std::span<const api::ParsedFlag> flags;
 };
 
 /// What the rules of an InferenceService look at. Lives as long as the object.
@@ -67,6 +69,8 @@ struct Service {
   bool router = false;
   std::vector<ModelItem> models;
   std::vector<ArgumentList> arguments;
+  /// Of all lists, one behind the other.
+  std::vector<api::ParsedFlag> flags;
   /// False when no name or alias stands twice, which is cheap to know; true when one may.
   bool names_may_repeat = false;
 

@@ -1,4 +1,4 @@
-#include <functional>
+#include <algorithm>
 #include <unordered_set>
 
 #include "common/api/preset.hpp"
@@ -14,13 +14,11 @@ using api::LlamaFlag;
 using api::ParsedFlag;
 using base::JsonValue;
 
-/// Calls `visit(list, flag, path of the list, path of the flag)` for each flag of each list.
+/// Calls `visit(list, flag)` for each flag of each list.
 template <class Visit>
 void for_each_flag(const Service& service, const Visit& visit) {
   for (const auto& list : service.arguments) {
-    service.with_path(list, [&](const kube::FieldPath& path) {
-      for (const auto& flag : list.flags) visit(list, flag, path);
-    });
+    for (const auto& flag : list.flags) visit(list, flag);
   }
 }
 
@@ -30,11 +28,18 @@ const JsonValue* word_at(const ArgumentList& list, std::size_t index) {
   return word.IsString() ? &word : nullptr;
 }
 
-void report_problem(const Service& service, const Report& report, FlagProblem problem,
-                    const std::function<std::string(const ParsedFlag&)>& word) {
-  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag, const kube::FieldPath& path) {
-    const JsonValue* value = word_at(list, flag.index);
-    if (flag.problem == problem && value != nullptr) report.at(path.at(flag.index), value, {word(flag)});
+/// Reports a word of a list.
+void at_word(const Service& service, const Report& report, const ArgumentList& list, std::size_t index,
+             std::initializer_list<std::string_view> words) {
+  service.with_path(list, [&](const kube::FieldPath& path) {
+    report.at(path.at(index), word_at(list, index), words);
+  });
+}
+
+void report_problem(const Service& service, const Report& report, FlagProblem problem) {
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
+    if (flag.problem == problem && word_at(list, flag.index) != nullptr)
+      at_word(service, report, list, flag.index, {flag.name});
   });
 }
 
@@ -79,73 +84,68 @@ void flag_unknown(const Service& service, const Report& report) {
   // Looking for the nearest of 280 names is dear; who has that many unknown flags needs another kind of help.
   constexpr int kMaxGuesses = 32;
   int guesses = 0;
-  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag, const kube::FieldPath& path) {
-    const JsonValue* value = word_at(list, flag.index);
-    if (flag.problem != FlagProblem::unknown || value == nullptr) return;
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
+    if (flag.problem != FlagProblem::unknown || word_at(list, flag.index) == nullptr) return;
     const std::string near = guesses++ < kMaxGuesses ? api::nearest_llama_flag(flag.name) : std::string{};
-    report.at(path.at(flag.index), value,
-              {std::to_string(api::kLlamaBuild),
-               near.empty() ? "llama-server --help lists them" : "did you mean " + near + "?"});
+    at_word(service, report, list, flag.index,
+            {std::to_string(api::kLlamaBuild),
+             near.empty() ? "llama-server --help lists them" : "did you mean " + near + "?"});
   });
 }
 
 void flag_word(const Service& service, const Report& report) {
-  report_problem(service, report, FlagProblem::not_a_flag, [](const ParsedFlag& flag) { return flag.name; });
+  report_problem(service, report, FlagProblem::not_a_flag);
 }
 
 void flag_value_missing(const Service& service, const Report& report) {
-  report_problem(service, report, FlagProblem::value_missing, [](const ParsedFlag& flag) { return flag.name; });
+  report_problem(service, report, FlagProblem::value_missing);
 }
 
 void flag_value_unexpected(const Service& service, const Report& report) {
-  report_problem(service, report, FlagProblem::value_unexpected, [](const ParsedFlag& flag) { return flag.name; });
+  report_problem(service, report, FlagProblem::value_unexpected);
 }
 
 void flag_removed(const Service& service, const Report& report) {
-  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag, const kube::FieldPath& path) {
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
     if (flag.flag != nullptr && !flag.flag->removed.empty())
-      report.at(path.at(flag.index), word_at(list, flag.index), {std::to_string(api::kLlamaBuild), flag.flag->removed});
+      at_word(service, report, list, flag.index, {std::to_string(api::kLlamaBuild), flag.flag->removed});
   });
 }
 
 void flag_reserved(const Service& service, const Report& report) {
-  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag, const kube::FieldPath& path) {
-    if (is_usable(flag, FlagUse::reserved))
-      report.at(path.at(flag.index), word_at(list, flag.index), {flag.flag->instead});
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
+    if (is_usable(flag, FlagUse::reserved)) at_word(service, report, list, flag.index, {flag.flag->instead});
   });
 }
 
 void flag_place(const Service& service, const Report& report) {
-  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag, const kube::FieldPath& path) {
-    if (list.model != nullptr && is_usable(flag, FlagUse::server))
-      report.at(path.at(flag.index), word_at(list, flag.index), {});
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
+    if (list.model != nullptr && is_usable(flag, FlagUse::server)) at_word(service, report, list, flag.index, {});
   });
 }
 
 void flag_text(const Service& service, const Report& report) {
-  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag, const kube::FieldPath& path) {
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
     if (flag.flag == nullptr || flag.problem != FlagProblem::none || flag.flag->arity == 0) return;
     const bool in_preset = flag.flag->use == FlagUse::model;
     const auto problem = in_preset ? api::preset_value_problem(flag.value) : api::argument_problem(flag.value);
-    if (problem) report.at(path.at(flag.value_index), word_at(list, flag.value_index), {*problem});
+    if (problem) at_word(service, report, list, flag.value_index, {*problem});
   });
 }
 
 void flag_beside_field(const Service& service, const Report& report) {
-  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag, const kube::FieldPath& path) {
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
     if (is_usable(flag, FlagUse::model) && field_of(*flag.flag, *list.owner) != nullptr)
-      report.at(path.at(flag.index), word_at(list, flag.index), {flag.name, flag.flag->instead});
+      at_word(service, report, list, flag.index, {flag.name, flag.flag->instead});
   });
 }
 
 void flag_moved(const Service& service, const Report& report) {
-  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag, const kube::FieldPath& path) {
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
     if (list.model != nullptr || !is_usable(flag, FlagUse::model)) return;
-    for (const auto& model : service.models) {
-      if (field_of(*flag.flag, *model.json) == nullptr) continue;
-      report.at(path.at(flag.index), word_at(list, flag.index), {flag.name, flag.flag->instead});
-      return;
-    }
+    const bool any_has_own = std::ranges::any_of(
+        service.models, [&](const ModelItem& model) { return field_of(*flag.flag, *model.json) != nullptr; });
+    if (any_has_own) at_word(service, report, list, flag.index, {flag.name, flag.flag->instead});
   });
 }
 
@@ -154,13 +154,11 @@ void flag_twice(const Service& service, const Report& report) {
   for (const auto& list : service.arguments) {
     if (list.flags.size() < 2) continue;
     seen.clear();
-    service.with_path(list, [&](const kube::FieldPath& path) {
-      for (const auto& flag : list.flags) {
-        if (flag.flag == nullptr || api::joins_values(*flag.flag)) continue;
-        if (!seen.insert(flag.flag->key).second)
-          report.at(path.at(flag.index), word_at(list, flag.index), {"--" + std::string(flag.flag->key)});
-      }
-    });
+    for (const auto& flag : list.flags) {
+      if (flag.flag == nullptr || api::joins_values(*flag.flag)) continue;
+      if (!seen.insert(flag.flag->key).second)
+        at_word(service, report, list, flag.index, {"--" + std::string(flag.flag->key)});
+    }
   }
 }
 

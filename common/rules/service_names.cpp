@@ -57,12 +57,11 @@ std::vector<Claim> own_names(const Service& service) {
 template <class Visit>
 void for_each_alias(const Service& service, const Visit& visit) {
   for (const auto& model : service.models) {
-    const base::JsonValue* list = list_in(*model.json, "aliases");
-    if (list == nullptr) continue;
+    if (model.aliases == nullptr) continue;
     const auto item = service.models_path.at(model.index);
     const auto aliases = item.child("aliases");
-    for (rapidjson::SizeType i = 0; i < list->Size(); ++i) {
-      const base::JsonValue& value = (*list)[i];
+    for (rapidjson::SizeType i = 0; i < model.aliases->Size(); ++i) {
+      const base::JsonValue& value = (*model.aliases)[i];
       if (const auto name = base::as_string(&value)) visit(Claim{*name, &value, model.index, i}, aliases.at(i));
     }
   }

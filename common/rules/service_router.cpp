@@ -125,9 +125,7 @@ void ignored_field(const Service& service, const Report& report) {
 
 /// A model's own setting wins over the service's, whichever of the two names the type.
 void quantised_cache(const Service& service, const Report& report) {
-  const auto is_off = [](const JsonValue& owner) {
-    return base::as_bool(base::find(owner, "flashAttention")) == false;
-  };
+  const auto is_off = [](const JsonValue* attention) { return base::as_bool(attention) == false; };
   const auto judge = [&](const JsonValue& owner, std::string_view field, const kube::FieldPath& path,
                          std::string_view where) {
     const auto type = text_in(owner, field);
@@ -135,13 +133,14 @@ void quantised_cache(const Service& service, const Report& report) {
       report.at(path.child(field), base::find(owner, field), {where});
   };
   const std::string_view field = text_in(service.spec, "cacheTypeCustomV").empty() ? "cacheTypeV" : "cacheTypeCustomV";
-  if (is_off(service.spec)) judge(service.spec, field, service.spec_path, "");
+  const JsonValue* general = base::find(service.spec, "flashAttention");
+  if (is_off(general)) judge(service.spec, field, service.spec_path, "");
   for (const auto& model : service.models) {
-    const bool says = present(*model.json, "flashAttention") != nullptr;
-    if (!is_off(says ? *model.json : service.spec)) continue;
+    const JsonValue* own = present(*model.json, "flashAttention");
+    if (!is_off(own != nullptr ? own : general)) continue;
     if (!text_in(*model.json, "cacheTypeV").empty()) {
       judge(*model.json, "cacheTypeV", service.models_path.at(model.index), "");
-    } else if (says) {
+    } else if (own != nullptr) {
       judge(service.spec, field, service.spec_path, " of spec.models[" + std::to_string(model.index) + "]");
     }
   }
