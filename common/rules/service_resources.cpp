@@ -147,8 +147,9 @@ void resource_twice(const Service& service, const Report& report) {
   const auto count = resources == nullptr ? std::nullopt : base::as_int(base::find(*resources, "gpu"));
   if (!count) return;
   for_each_entry(service, [&](const Entry& entry, const FieldPath& path) {
+    if (gpu_vendor(entry.resource).empty()) return;
     const auto amount = amount_of(entry.value);
-    if (gpu_vendor(entry.resource).empty() || !amount || !amount->is_whole() || amount->to_int() == count) return;
+    if (!amount || !amount->is_whole() || amount->to_int() == count) return;
     report.at(path, &entry.value, {"spec.resources.gpu", std::to_string(*count)});
   });
 }
@@ -166,16 +167,17 @@ void request_over_limit(const Service& service, const Report& report) {
 
 void gpu_whole(const Service& service, const Report& report) {
   for_each_entry(service, [&](const Entry& entry, const FieldPath& path) {
+    if (!is_extended(entry.resource)) return;
     const auto amount = amount_of(entry.value);
-    if (is_extended(entry.resource) && amount && !amount->is_negative() && !amount->is_whole())
-      report.at(path, &entry.value, {entry.resource});
+    if (amount && !amount->is_negative() && !amount->is_whole()) report.at(path, &entry.value, {entry.resource});
   });
 }
 
 void gpu_none(const Service& service, const Report& report) {
   for_each_entry(service, [&](const Entry& entry, const FieldPath& path) {
+    if (gpu_vendor(entry.resource).empty()) return;
     const auto amount = amount_of(entry.value);
-    if (!gpu_vendor(entry.resource).empty() && amount && amount->is_zero()) report.at(path, &entry.value);
+    if (amount && amount->is_zero()) report.at(path, &entry.value);
   });
 }
 
