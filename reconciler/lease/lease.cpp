@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <thread>
 #include <utility>
 
 #include "common/base/log.hpp"
@@ -43,6 +44,7 @@ void LeaderLease::run(const std::function<void()>& before_release) {
 }
 
 void LeaderLease::set_leading(bool leading) {
+  const std::lock_guard lock(mutex_);
   if (!leading) valid_until_ = 0;
   if (leading == leading_) return;
   leading_ = leading;
@@ -69,17 +71,41 @@ void LeaderLease::follow() {
 }
 
 void LeaderLease::lead() {
-  while (!stopping_.cancelled()) {
+  net::Cancellation ended;
+  std::thread guard([this, &ended] { guard_deadline(ended); });
+  renew_until_lost();
+  ended.cancel();
+  guard.join();
+  if (!stopping_.cancelled()) set_leading(false);
+}
+
+void LeaderLease::renew_until_lost() {
+  while (leading_ && !stopping_.cancelled()) {
     stopping_.wait_for(options_.renew);
     while (!stopping_.cancelled() && holds()) {
       if (write(held_, false)) break;
+      if (!holds()) return;
       // Somebody may have written the Lease: take over its version if it is still ours.
       const auto record = read();
-      if (record && record->holder != options_.identity) return set_leading(false);
+      if (record && record->holder != options_.identity) return;
       if (record) held_.resource_version = record->resource_version;
       stopping_.wait_for(options_.retry);
     }
-    if (!holds() && !stopping_.cancelled()) return set_leading(false);
+    if (!holds()) return;
+  }
+}
+
+/// A request that hangs, of the renewal or of a pass, must not reach into the time of the next leader: at the deadline
+/// `on_change_` ends what is under way, whatever the renewal is doing.
+void LeaderLease::guard_deadline(net::Cancellation& ended) {
+  while (!ended.cancelled() && !stopping_.cancelled()) {
+    const nanoseconds left(valid_until_ - ticks(clock_.steady()));
+    if (left <= nanoseconds::zero()) {
+      set_leading(false);
+      api_.interrupt();
+      return;
+    }
+    ended.wait_for(std::chrono::ceil<milliseconds>(left));
   }
 }
 

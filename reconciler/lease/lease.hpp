@@ -2,6 +2,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -34,8 +35,8 @@ class LeaderLease {
     std::chrono::milliseconds retry{1000};
   };
 
-  /// `api` needs timeouts shorter than `deadline`. `on_change` is called from the thread of `run` with true when we
-  /// became the leader and false when we stopped to be.
+  /// `api` needs timeouts shorter than `deadline`. `on_change` is called with true when we became the leader and
+  /// with false when we stopped to be: from the thread of `run`, or at the deadline from one of its own.
   LeaderLease(net::ApiClient& api, const base::Clock& clock, Options options, std::function<void(bool)> on_change);
 
   /// Until `stop`; then releases the lease if we hold it. `before_release` runs first.
@@ -56,6 +57,8 @@ class LeaderLease {
 
   void follow();
   void lead();
+  void renew_until_lost();
+  void guard_deadline(net::Cancellation& ended);
   /// Reads the Lease; nothing when it is not there or could not be read.
   [[nodiscard]] std::optional<Record> read();
   void note_seen(const Record& record);
@@ -76,7 +79,8 @@ class LeaderLease {
   net::Cancellation stopping_;
   /// Steady time in nanoseconds until which we may write; 0: we may not.
   std::atomic<std::int64_t> valid_until_ = 0;
-  bool leading_ = false;
+  std::mutex mutex_;  // one change at a time
+  std::atomic<bool> leading_ = false;
   Record held_;
   std::string seen_version_;
   base::SteadyTime seen_at_{};

@@ -20,10 +20,11 @@ const std::string kLeases = "/apis/coordination.k8s.io/v1/namespaces/own/leases"
 /// One replica: a lease with times a tenth of the real ones.
 class Replica {
  public:
-  Replica(const fakes::ApiServer& server, const std::string& identity) {
+  Replica(const fakes::ApiServer& server, const std::string& identity,
+          net::HttpTimeouts timeouts = {200ms, 300ms, 200ms, 400ms}) {
     net::ApiConfig config;
     config.server = server.url();
-    config.timeouts = {200ms, 300ms, 200ms, 400ms};
+    config.timeouts = timeouts;
     api_ = std::move(*net::ApiClient::make(config));
     lease_ = std::make_unique<LeaderLease>(*api_, clock_,
                                            LeaderLease::Options{.name_space = "own",
@@ -33,7 +34,10 @@ class Replica {
                                                                 .renew = 300ms,
                                                                 .deadline = 1000ms,
                                                                 .retry = 100ms},
-                                           [this](bool leading) { changes_ += leading ? '+' : '-'; });
+                                           [this](bool leading) {
+                                             changes_ += leading ? '+' : '-';
+                                             if (!leading) lost_ = std::chrono::steady_clock::now();
+                                           });
     thread_ = std::thread([this] { lease_->run(); });
   }
   ~Replica() { stop(); }
@@ -49,6 +53,8 @@ class Replica {
     while (holds() != leading && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(1ms);
     return holds() == leading;
   }
+  /// When it was told that it does not lead any more.
+  [[nodiscard]] std::chrono::steady_clock::time_point lost() const { return lost_; }
   /// After `stop`: "+-" is taken and given up.
   [[nodiscard]] const std::string& changes() const { return changes_; }
 
@@ -57,6 +63,7 @@ class Replica {
   std::unique_ptr<net::ApiClient> api_;
   std::unique_ptr<LeaderLease> lease_;
   std::string changes_;
+  std::atomic<std::chrono::steady_clock::time_point> lost_{};
   std::thread thread_;
 };
 
@@ -126,6 +133,21 @@ TEST_CASE("a leader that is cut off stops to write before another one may begin"
   CHECK(std::chrono::steady_clock::now() - began < 1500ms);
   server.up();
   CHECK(one.becomes(true, 3s));  // its own lease, taken up again
+}
+
+// What is under way is ended when we are told, so that must not wait for an answer that does not come.
+TEST_CASE("a renewal that hangs does not keep a leader from its end at the deadline") {
+  fakes::ApiServer server;
+  Replica one(server, "one", {5s, 5s, 5s, 5s});
+  REQUIRE(one.becomes(true, 2s));
+  std::this_thread::sleep_for(50ms);
+  server.inject({.kind = Fault::Kind::slow, .target = "leases", .times = 10, .delay = 3s});
+  const auto began = std::chrono::steady_clock::now();
+  REQUIRE(one.becomes(false, 3s));
+  std::this_thread::sleep_for(100ms);
+  CHECK(one.lost() > began);
+  CHECK(one.lost() - began < 1150ms);  // of the lease's 1500
+  server.clear_faults();
 }
 
 TEST_CASE("there are never two leaders, whatever the server does") {
