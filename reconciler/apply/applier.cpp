@@ -91,7 +91,9 @@ bool Applier::apply_child(const Key& key, const DesiredObject& desired, Outcome&
   auto response = api_.apply(path, desired.body, kFieldManager);
   if (response && response->status == 409) {
     const auto conflict = read_conflict(net::read_status(*response));
-    if (conflict && conflict->only_edits && memory_.was_applied(child) && memory_.may_reclaim(child)) {
+    // An entry of ours in its managed fields says it too: the edit may be older than this process.
+    const bool was_ours = memory_.was_applied(child) || (live && live->ownership.ours != 0);
+    if (conflict && conflict->only_edits && was_ours && memory_.may_reclaim(child)) {
       base::log::info("edit-taken-back",
                       {{"object", path}, {"manager", conflict->managers}, {"fields", conflict->message}});
       response = api_.apply(path, desired.body, kFieldManager, true);

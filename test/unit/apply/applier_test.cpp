@@ -82,6 +82,27 @@ TEST_CASE("an edit of our field comes back, what others add stays") {
   CHECK(live["metadata"]["annotations"]["x"] == "y");
 }
 
+TEST_CASE("an edit that was made while nobody was there is taken back by the next one") {
+  Fixture f;
+  const auto as_before = deployment(1);
+  f.server.apply(kDeployments + "/multi", as_before, "llmkube-reconciler");  // another process of ours
+  f.server.merge_patch(kDeployments + "/multi", {{"spec", {{"replicas", 5}}}}, "kubectl-edit");
+  f.see();
+  const auto outcome = f.applier->carry_out(kKey, wanting(as_before));
+  CHECK(outcome.problems.empty());
+  CHECK(f.server.get(kDeployments + "/multi").body["spec"]["replicas"] == 1);
+}
+
+TEST_CASE("what somebody made with other values before we came is a conflict, and stays") {
+  Fixture f;
+  f.server.create(kDeployments, deployment(5), "kubectl-create");
+  f.see();
+  const auto outcome = f.applier->carry_out(kKey, wanting(deployment(1)));
+  REQUIRE(outcome.problems.size() == 1);
+  CHECK(outcome.problems[0].manager == "kubectl-create");
+  CHECK(f.server.get(kDeployments + "/multi").body["spec"]["replicas"] == 5);
+}
+
 TEST_CASE("a manager that writes again and again wins after three times: no war") {
   Fixture f;
   REQUIRE_FALSE(f.applier->carry_out(kKey, wanting(deployment(1))).error);
