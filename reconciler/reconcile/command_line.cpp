@@ -26,16 +26,15 @@ bool names_host(const std::vector<std::string>& args) {
   return std::ranges::any_of(args, [](const auto& arg) { return arg == "--host" || arg.starts_with("--host="); });
 }
 
-/// In an ephemeral cache the arguments come before the file: model-fetch finds an empty volume and uses this name.
-std::string model_path(const Plan& plan, const ServedModel& model) {
+}  // namespace
+
+std::string path_on_command_line(const Plan& plan, const ServedModel& model) {
   if (plan.cache.kind != CachePlan::Kind::ephemeral || model.on_own_claim || model.object == nullptr)
     return model.artifact ? model.artifact->path : std::string{};
   const auto& spec = model.model().spec;
   const std::string file = spec.files.empty() ? api::file_of_model(model.entry.name) : spec.files.front();
   return std::string(kModelsPath) + "/" + api::cache_key(spec.source) + "/" + file;
 }
-
-}  // namespace
 
 /// What is here beats every section, so nothing is that concerns a model.
 std::vector<std::string> router_command_line(const Plan& plan) {
@@ -54,7 +53,8 @@ std::vector<std::string> router_command_line(const Plan& plan) {
 std::vector<std::string> single_command_line(const Plan& plan) {
   const auto& spec = plan.spec();
   const auto& model = plan.models.front();
-  std::vector<std::string> args = {"--model", model_path(plan, model), "--port", std::to_string(server_port(plan))};
+  std::vector<std::string> args = {"--model", path_on_command_line(plan, model), "--port",
+                                   std::to_string(server_port(plan))};
   if (!names_host(spec.settings.extra_args)) {
     args.emplace_back("--host");
     args.push_back(spec.bind_address.empty() ? "::" : spec.bind_address);

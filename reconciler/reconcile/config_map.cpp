@@ -6,14 +6,6 @@
 
 namespace reconciler {
 
-namespace {
-
-bool is_on_its_way(const ServedModel& model) {
-  return model.state == ModelState::downloading || (model.state == ModelState::pending && model.job != nullptr);
-}
-
-}  // namespace
-
 std::string render_agent_config(const Plan& plan) {
   const auto& router = plan.spec().router;
   const auto& scheduling = router.scheduling;
@@ -36,7 +28,8 @@ std::optional<DesiredObject> render_config_map(const Plan& plan) {
   map["data"] = {{"models.ini", plan.preset}, {"agent.json", plan.agent_config}};
   auto desired = finish(Kind::config_map, map);
   // Each new preset is a reload: models that come up together make one.
-  desired.can_wait = live && live->preset_hash != plan.preset_hash && std::ranges::any_of(plan.models, is_on_its_way);
+  desired.can_wait =
+      live && live->preset_hash != plan.preset_hash && std::ranges::any_of(plan.models, &ServedModel::is_on_its_way);
   return desired;
 }
 

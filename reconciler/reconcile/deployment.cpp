@@ -63,7 +63,11 @@ std::string hash(const json& value) {
 bool is_wanted(const Plan& plan) {
   if (plan.image.empty()) return false;
   if (plan.cache.kind == CachePlan::Kind::ephemeral) return plan.router || plan.models.front().object != nullptr;
-  if (!plan.router) return plan.models.front().artifact.has_value();
+  if (!plan.router) {
+    // What drafts is named on the command line: to start without it would be to start twice.
+    const bool awaits_draft = plan.draft && !plan.draft->artifact && plan.draft->is_on_its_way();
+    return plan.models.front().artifact.has_value() && !awaits_draft;
+  }
   if (plan.observed.deployment.has_value()) return true;
   return std::ranges::any_of(plan.models, [](const auto& model) { return model.artifact.has_value(); });
 }

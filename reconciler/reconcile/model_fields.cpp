@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/text.hpp"
+#include "reconciler/reconcile/preset.hpp"
 
 namespace reconciler {
 namespace {
@@ -91,7 +92,9 @@ std::string speculative_type(Source from) {
 
 std::string draft_model(Source from) {
   const auto& draft = from.plan.draft;
-  return draft && draft->artifact ? draft->artifact->path : std::string{};
+  if (!draft) return {};
+  if (!from.plan.router) return path_on_command_line(from.plan, *draft);
+  return draft->artifact ? draft->artifact->path : std::string{};
 }
 
 /// llama.cpp has no "longrope": such a model says it itself.

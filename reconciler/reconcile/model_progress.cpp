@@ -122,6 +122,19 @@ std::optional<Verdict> check_start(const Plan&, ServedModel& model) {
   return failure.empty() ? std::nullopt : std::optional{Verdict{"ContainerNotStarting", failure}};
 }
 
+/// A ReadWriteOnce claim is attached to one node: a Pod that was placed elsewhere waits for it without a word.
+std::optional<Verdict> check_claim_free(const Plan& plan, ServedModel& model) {
+  const auto* pod = model.fetch_pod;
+  if (pod == nullptr || pod->phase != "Pending" || pod->node.empty() || !pod->ip.empty()) return std::nullopt;
+  if (model.claim_view->access_modes != std::vector<std::string>{"ReadWriteOnce"}) return std::nullopt;
+  const auto user = std::ranges::find_if(
+      plan.observed.pods, [&](const PodView& at) { return at.ready && !at.meta.deleting && at.node != pod->node; });
+  if (user == plan.observed.pods.end()) return std::nullopt;
+  return Verdict{"ClaimInUse", "claim \"" + model.claim + "\" is ReadWriteOnce and in use on node " + user->node +
+                                   ", Pod " + pod->meta.name + " waits for it on node " + pod->node +
+                                   ": use ReadWriteMany, or a nodeSelector that keeps both on one node"};
+}
+
 std::optional<Verdict> check_last_try(const Plan&, ServedModel& model) {
   if (model.fetch_pod == nullptr) return std::nullopt;
   const auto result = parse_fetch_result(last_word(*model.fetch_pod));
@@ -131,16 +144,21 @@ std::optional<Verdict> check_last_try(const Plan&, ServedModel& model) {
 
 std::optional<Verdict> check_running(const Plan& plan, ServedModel& model) {
   const bool running = model.fetch_pod != nullptr && model.fetch_pod->phase == "Running";
-  if (!running) return Verdict{"FetchPending", "the Pod of Job " + model.job_name + " has not started"};
+  if (!running) {
+    return Verdict{"FetchPending", "the Pod of Job " + model.job_name +
+                                       " has not started: kubectl describe job,pod -n " + plan.name_space() + " -l " +
+                                       std::string(names::kModelLabel) + "=" + model.entry.name};
+  }
   const auto sample = plan.observed.progress.find(model.fetch_pod->meta.name);
   if (sample != plan.observed.progress.end()) model.bytes_done = sample->second.bytes_done;
   return Verdict{"Downloading", "Job " + model.job_name + " is at work"};
 }
 
 /// The first that has something to say wins; the last always has.
-constexpr std::array<Check, 12> kChecks = {check_model_exists, check_model_valid,  check_claim_exists, check_job_exists,
+constexpr std::array<Check, 13> kChecks = {check_model_exists, check_model_valid,  check_claim_exists, check_job_exists,
                                            check_fetch_ended,  check_job_complete, check_job_failed,   check_scheduled,
-                                           check_image,        check_start,        check_last_try,     check_running};
+                                           check_image,        check_start,        check_claim_free,   check_last_try,
+                                           check_running};
 
 /// In an ephemeral cache each Pod has its own copy: the first Pod that is not done speaks for all.
 Verdict judge_ephemeral(const Plan& plan, ServedModel& model, std::size_t index) {
@@ -184,7 +202,7 @@ std::optional<Artifact> files_in_use(const Plan& plan, const ServedModel& model)
   // A Pod that is up pins its claim, so the files that its preset names are on this very one.
   const auto& config_map = plan.observed.config_map;
   const bool mounted = std::ranges::any_of(plan.observed.pods, &PodView::ready);
-  if (!mounted || !config_map) return std::nullopt;
+  if (!mounted || !config_map || is_anothers(plan, config_map->meta)) return std::nullopt;
   const auto files = config_map->preset_files.find(model.entry.name);
   if (files == config_map->preset_files.end() || files->second.model.empty()) return std::nullopt;
   return Artifact{files->second.model, files->second.mmproj, 0, {}};

@@ -19,6 +19,10 @@ constexpr std::array kReasons = {
     ModelReason{"ImagePullFailed", pending, "The node cannot pull the image of the fetch Pod."},
     ModelReason{"ContainerNotStarting", pending,
                 "The kubelet cannot start the fetch Pod: a Secret or ConfigMap is missing."},
+    ModelReason{
+        "ClaimInUse", pending,
+        "The claim is ReadWriteOnce, in use on one node, and the fetch Pod is on another: use ReadWriteMany, or a "
+        "nodeSelector."},
     ModelReason{"FetchRefused", pending, "The API server refuses the fetch Job: quota, policy or a webhook."},
     ModelReason{"Downloading", downloading, "model-fetch is at work; bytesDone grows."},
     ModelReason{"Retrying", downloading, "The last try failed for the reason in the message; the next one resumes."},

@@ -24,8 +24,7 @@ constexpr std::chrono::minutes kRetryAfter{10};
 constexpr std::chrono::seconds kMuteFor{30};
 
 /// The fields of a Model's status that are ours, beside conditions and lastUpdated.
-const std::vector<std::string_view> kFields = {
-    "phase", "size", "path", "cacheKey", "sha256", "acceleratorReady", "observedGeneration"};
+const std::vector<std::string_view> kFields = {"phase", "size", "path", "cacheKey", "sha256", "observedGeneration"};
 const std::vector<std::string_view> kConditions = {"Available", "Progressing", "Degraded"};
 
 /// What is known of a Model over all claims that services want it on.
@@ -123,6 +122,11 @@ bool is_obsolete(const ObservedModel& observed, const JobView& job, const Wanted
   return is_mute(observed, job) && (!job.completed_at || now - *job.completed_at >= kMuteFor);
 }
 
+/// Until `since + period`, but no longer than the period: a clock that was wrong for a moment must not make it years.
+std::chrono::milliseconds time_left(base::WallTime since, std::chrono::milliseconds period, base::WallTime now) {
+  return std::min(std::chrono::ceil<std::chrono::milliseconds>(since + period - now), period);
+}
+
 void keep_jobs(const Settings& settings, const ObservedModel& observed, base::WallTime now, Decision& decision) {
   const auto wanted = wanted_jobs(settings, observed);
   for (const auto& job : observed.jobs) {
@@ -136,10 +140,8 @@ void keep_jobs(const Settings& settings, const ObservedModel& observed, base::Wa
     if (ended && job.fetched.empty() && pod != nullptr && parse_fetch_result(last_word(*pod)))
       decision.annotations.push_back(
           {Kind::job, job.meta.name, std::string(names::kFetchedAnnotation), last_word(*pod)});
-    if (is_mute(observed, job) && job.completed_at)
-      look_again(decision, std::chrono::ceil<std::chrono::milliseconds>(*job.completed_at + kMuteFor - now));
-    if (job.failed && job.failed_at)
-      look_again(decision, std::chrono::ceil<std::chrono::milliseconds>(*job.failed_at + kRetryAfter - now));
+    if (is_mute(observed, job) && job.completed_at) look_again(decision, time_left(*job.completed_at, kMuteFor, now));
+    if (job.failed && job.failed_at) look_again(decision, time_left(*job.failed_at, kRetryAfter, now));
   }
 }
 
@@ -163,11 +165,13 @@ ModelOutlook outlook(const Settings& settings, const ObservedModel& observed) {
     seen.claims = observed.claims;
     seen.progress = observed.progress;
     const Plan plan = make_plan(settings, seen);
-    for (const auto& model : plan.models) {
-      if (model.object == nullptr || (any && rank(model.state) <= rank(best.state))) continue;
+    const auto consider = [&](const ServedModel& model) {
+      if (model.object == nullptr || (any && rank(model.state) <= rank(best.state))) return;
       best = {model.state, model.reason, model.message, model.artifact};
       any = true;
-    }
+    };
+    for (const auto& model : plan.models) consider(model);
+    if (plan.draft) consider(*plan.draft);
   }
   return best;
 }

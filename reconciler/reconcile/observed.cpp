@@ -165,7 +165,9 @@ DeploymentView decode_deployment(const JsonValue& object) {
   if (!deployment.failure) deployment.failure = condition(object, "Progressing", "False");
   deployment.template_hash = annotation(object, names::kTemplateHashAnnotation);
   each(find_path(object, {"spec", "template", "spec", "initContainers"}), [&](const JsonValue& container) {
-    if (string_at(container, {"name"}) == names::kAgentContainer)
+    const std::string name = string_at(container, {"name"});
+    // A service of one model has no agent, but it may have fetchers (an ephemeral cache).
+    if (name == names::kAgentContainer || name.starts_with(std::string(names::kFetchContainer) + "-"))
       deployment.agent_image = string_at(container, {"image"});
   });
   deployment.scaled = is_scaled(object);

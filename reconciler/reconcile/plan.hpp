@@ -54,6 +54,10 @@ struct ServedModel {
   std::int64_t bytes_done = 0;
 
   [[nodiscard]] const api::Model& model() const { return *object->view; }
+  /// A fetch is at work, or about to be.
+  [[nodiscard]] bool is_on_its_way() const {
+    return state == ModelState::downloading || (state == ModelState::pending && job != nullptr);
+  }
 };
 
 /// What follows from a service and what is observed, worked out once for rendering and for the status. Refers to both;

@@ -182,11 +182,12 @@ json agent_container(const Plan& plan) {
 json init_containers(const Plan& plan) {
   json list = json::array();
   if (plan.cache.kind == CachePlan::Kind::ephemeral) {
-    for (std::size_t i = 0; i < plan.models.size(); ++i) {
-      const auto& model = plan.models[i];
+    const auto fetch = [&](const ServedModel& model, std::size_t index) {
       if (model.object != nullptr && model.object->mistakes.empty() && !model.on_own_claim)
-        list.push_back(fetch_container(plan, model, fetch_container_name(i)));
-    }
+        list.push_back(fetch_container(plan, model, fetch_container_name(index)));
+    };
+    for (std::size_t i = 0; i < plan.models.size(); ++i) fetch(plan.models[i], i);
+    if (plan.draft) fetch(*plan.draft, plan.models.size());
   }
   if (plan.router) list.push_back(agent_container(plan));
   return list;

@@ -23,6 +23,10 @@ using PresetSettings = std::vector<std::pair<std::string, std::string>>;
 /// extraArgs.
 [[nodiscard]] PresetSettings model_settings(const Plan& plan, const ServedModel& model);
 
+/// Where a model's file is, for the arguments of a server of one model. In an ephemeral cache they come before the
+/// file: model-fetch finds an empty volume and uses this name.
+[[nodiscard]] std::string path_on_command_line(const Plan& plan, const ServedModel& model);
+
 /// The flags of the service's extraArgs that are the router's own: they stay on its command line.
 [[nodiscard]] std::vector<std::string> router_arguments(const Plan& plan);
 

@@ -37,7 +37,7 @@ Nudge next_nudge(std::string_view annotation, std::string_view wanted, base::Wal
   const base::WallTime given{std::chrono::seconds{take_number(annotation)}};
   if (attempt < 1 || attempt >= kTries) return {};
   const auto interval = kFirstInterval * (1 << (attempt - 1));
-  if (now < given) return {{}, interval};
+  if (now < given) return {value_of(wanted, attempt, now), interval};  // the clock was set back
   const auto waited = std::chrono::duration_cast<std::chrono::seconds>(now - given);
   if (waited < interval) return {{}, interval - waited};
   return {value_of(wanted, attempt + 1, now), interval * 2};

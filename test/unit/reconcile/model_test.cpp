@@ -181,3 +181,37 @@ TEST_CASE("while a claim is not known, no Job goes") {
   observed.claims.clear();
   CHECK(reconcile_model(scene.settings, observed, scene.now).deletions.empty());
 }
+
+TEST_CASE("a Model that only drafts for another tells its own story") {
+  Scene scene(R"({"modelRef": "big", "speculativeDecoding": {"type": "draft", "draftModelRef": "a"}})");
+  scene.add_fetched("a");
+  CHECK(phase_of(decide(scene)) == "Ready");
+}
+
+TEST_CASE("what another operator left in a Model's status is no reason to write") {
+  Scene scene = scene_of("a");
+  scene.add_fetched("a");
+  auto status = json::parse(*decide(scene).status)["status"];
+  status["acceleratorReady"] = true;
+  status["sourceETag"] = "x";
+  scene.observed.models.at("a").status = status.dump();
+  CHECK_FALSE(decide(scene).status);
+}
+
+TEST_CASE("a clock that was wrong for a moment keeps nobody waiting for years") {
+  constexpr std::chrono::hours kYear{24 * 365};
+  Scene scene = scene_of("a");
+  scene.fail_job("a", "Stalled", "no byte for 60 s");
+  scene.now -= kYear;
+  CHECK(decide(scene).requeue_after == std::chrono::minutes{10});
+  scene.now += kYear;
+  CHECK(decide(scene).requeue_after == std::chrono::minutes{10});
+
+  auto& job = scene.observed.jobs.back();
+  job.failed.reset();
+  job.complete = true;
+  job.completed_at = scene.now;
+  job.fetched.clear();
+  scene.now -= kYear;
+  CHECK(decide(scene).requeue_after == std::chrono::seconds{30});
+}

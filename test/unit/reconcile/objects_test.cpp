@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "test/catch.hpp"
@@ -249,6 +250,19 @@ TEST_CASE("a Pod that mounted the ConfigMap of a moment ago is told again, not f
   CHECK(told == 6);
 }
 
+TEST_CASE("a Pod is told again when the clock was set back") {
+  Scene scene = serving();
+  scene.observed.agents.front().preset_hash = "before";
+  scene.observed.pods.front().preset_hash = "before";
+  scene.observed.pods.front().preset_hash = scene.decide().annotations.at(0).value;
+  scene.now -= std::chrono::hours{24 * 365};
+  REQUIRE(scene.decide().annotations.size() == 1);
+  scene.observed.pods.front().preset_hash = scene.decide().annotations[0].value;
+  CHECK(scene.decide().annotations.empty());
+  scene.now += std::chrono::seconds{3};
+  CHECK(scene.decide().annotations.size() == 1);
+}
+
 TEST_CASE("an agent that has seen the new preset and waits for idle models needs no reminder") {
   Scene scene = serving();
   scene.observed.agents.front().preset_hash = "before";
@@ -336,4 +350,250 @@ TEST_CASE("an object that is being deleted gets nothing") {
   scene.observed.service.meta.deleting = true;
   CHECK(scene.decide().desired.empty());
   CHECK_FALSE(scene.decide().status);
+}
+
+namespace {
+
+/// A service of one fetched model with more in its spec.
+Scene with_spec(const std::string& more) {
+  Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}], )" + more + "}");
+  scene.add_fetched("a");
+  return scene;
+}
+
+nlohmann::json template_of(const Scene& scene) {
+  return object_of(scene.decide(), Kind::deployment).at("spec").at("template");
+}
+
+nlohmann::json named(const nlohmann::json& list, const std::string& name) {
+  for (const auto& item : list)
+    if (item.at("name") == name) return item;
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("of labels ours win, of annotations the user's") {
+  const auto metadata = template_of(with_spec(R"(
+    "podLabels": {"team": "edge", "app": "x", "inference.llmkube.dev/service": "x", "inference.llmkube.dev/runtime": "x"},
+    "podAnnotations": {"note": "mine", "karpenter.sh/do-not-disrupt": "false"},
+    "disruption": {"protectAlways": true})"))["metadata"];
+  CHECK(metadata["labels"]["team"] == "edge");
+  CHECK(metadata["labels"]["app"] == "edge-multi-model");
+  CHECK(metadata["labels"]["inference.llmkube.dev/service"] == "edge-multi-model");
+  CHECK(metadata["labels"]["inference.llmkube.dev/runtime"] == "llamacpp-router");
+  CHECK(metadata["annotations"]["note"] == "mine");
+  CHECK(metadata["annotations"]["karpenter.sh/do-not-disrupt"] == "false");
+  CHECK(template_of(with_spec(R"("disruption": {"protectAlways": true})"))["metadata"]["annotations"] ==
+        nlohmann::json{{"karpenter.sh/do-not-disrupt", "true"}});
+}
+
+TEST_CASE("the GPU's own toleration comes first, by the key that a Model names, in fetch Pods too, which get no GPU") {
+  Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}, {"name": "b"}],
+                  "tolerations": [{"key": "edge", "operator": "Exists"}],
+                  "imagePullSecrets": [{"name": "mirror"}], "nodeSelector": {"disk": "nvme"}})");
+  scene.add_model("a", R"({"source": "https://x.example/a.gguf",
+                           "hardware": {"gpu": {"count": 1, "tolerationKey": "example.com/gpu-node"}}})");
+  scene.add_fetched("a");
+  scene.add_model("b");
+  const auto decision = scene.decide();
+  for (const auto kind : {Kind::deployment, Kind::job}) {
+    const auto pod = object_of(decision, kind)["spec"]["template"]["spec"];
+    CAPTURE(info(kind).name);
+    REQUIRE(pod["tolerations"].size() == 2);
+    CHECK(pod["tolerations"][0] ==
+          nlohmann::json{
+              {"key", "example.com/gpu-node"}, {"operator", "Equal"}, {"value", "present"}, {"effect", "NoSchedule"}});
+    CHECK(pod["tolerations"][1]["key"] == "edge");
+    CHECK(pod["imagePullSecrets"][0]["name"] == "mirror");
+    CHECK(pod["nodeSelector"]["disk"] == "nvme");
+  }
+  CHECK(object_of(decision, Kind::job).dump().find("nvidia.com/gpu\":") == std::string::npos);
+}
+
+TEST_CASE("a priority names its class only where that exists; a class that the user names is passed on") {
+  Scene scene = with_spec(R"("priority": "high")");
+  CHECK_FALSE(pod_of(scene).contains("priorityClassName"));  // not known whether it does
+  scene.observed.priority_classes = std::make_shared<const std::set<std::string>>();
+  CHECK_FALSE(pod_of(scene).contains("priorityClassName"));
+  scene.observed.priority_classes =
+      std::make_shared<const std::set<std::string>>(std::set<std::string>{"llmkube-high", "llmkube-low"});
+  CHECK(pod_of(scene)["priorityClassName"] == "llmkube-high");
+  CHECK(pod_of(with_spec(R"("priorityClassName": "site")"))["priorityClassName"] == "site");
+}
+
+TEST_CASE("a service that asks for no GPU gets none, whatever its Models say") {
+  Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}], "resources": {"gpu": 0}})");
+  scene.add_model("a", R"({"source": "https://x.example/a.gguf", "hardware": {"gpu": {"count": 2}}})");
+  scene.add_fetched("a");
+  const auto server = pod_of(scene)["containers"][0];
+  CHECK(server["image"] == "registry.example/llama-server:cpu");
+  CHECK(server["resources"].empty());
+  CHECK_FALSE(pod_of(scene).contains("tolerations"));
+  CHECK(object_of(scene.decide(), Kind::deployment)["spec"]["strategy"]["type"] == "RollingUpdate");
+}
+
+TEST_CASE("gpuSharing: a partition has its own resource, a share and the whole have the vendor's") {
+  struct Row {
+    const char* sharing;
+    const char* resource;
+  };
+  const auto row = GENERATE(Row{R"({"mode": "partitioned", "profile": "1g.10gb"})", "nvidia.com/mig-1g.10gb"},
+                            Row{R"({"mode": "shared", "memoryLimitGiB": 8})", "nvidia.com/gpu"},
+                            Row{R"({"mode": "exclusive"})", "nvidia.com/gpu"});
+  const Scene scene = with_spec(R"("resources": {"gpu": 1, "gpuSharing": )" + std::string(row.sharing) + "}");
+  const auto server = pod_of(scene)["containers"][0];
+  CHECK(server["resources"]["requests"] == nlohmann::json{{row.resource, "1"}});
+  CHECK(server["resources"]["limits"] == nlohmann::json{{row.resource, "1"}});
+  CHECK(server["image"] == "registry.example/llama-server:cuda");
+  CHECK(pod_of(scene)["tolerations"][0]["key"] == row.resource);
+}
+
+TEST_CASE("claims of dynamic resource allocation take the place of a count") {
+  Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}]})");
+  scene.add_model("a", R"({"source": "https://x.example/a.gguf", "hardware": {"gpu": {"enabled": true,
+    "resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "one-gpu"}]}}})");
+  scene.add_fetched("a");
+  const auto pod = pod_of(scene);
+  CHECK(pod["resourceClaims"][0]["resourceClaimTemplateName"] == "one-gpu");
+  CHECK(pod["containers"][0]["resources"]["claims"] == nlohmann::json::array({{{"name", "gpu"}}}));
+  CHECK_FALSE(pod["containers"][0]["resources"].contains("limits"));
+  CHECK(object_of(scene.decide(), Kind::deployment)["spec"]["strategy"]["type"] == "Recreate");
+}
+
+TEST_CASE("the Service is of the type that the endpoint says; a node port is for NodePort alone") {
+  struct Row {
+    const char* endpoint;
+    const char* type;
+    bool has_node_port;
+  };
+  const auto row = GENERATE(Row{R"({"type": "NodePort", "port": 9000, "nodePort": 30080})", "NodePort", true},
+                            Row{R"({"type": "NodePort"})", "NodePort", false},
+                            Row{R"({"type": "LoadBalancer", "nodePort": 30080})", "LoadBalancer", false},
+                            Row{R"({})", "ClusterIP", false});
+  const auto spec =
+      object_of(with_spec(R"("endpoint": )" + std::string(row.endpoint)).decide(), Kind::service).at("spec");
+  CHECK(spec["type"] == row.type);
+  CHECK(spec["ports"][0].contains("nodePort") == row.has_node_port);
+  CHECK(spec["ports"][0]["targetPort"] == "http");
+}
+
+TEST_CASE("probes of the user's stand in the place of ours, and extra volumes beside them") {
+  const auto pod = pod_of(with_spec(R"(
+    "probeOverrides": {"readiness": {"httpGet": {"path": "/ready", "port": 8081}, "periodSeconds": 7},
+                       "liveness": {"tcpSocket": {"port": "llama"}},
+                       "startup": {"httpGet": {"path": "/health", "port": "llama"}, "periodSeconds": 5,
+                                   "failureThreshold": 100}},
+    "extraVolumes": [{"name": "templates", "configMap": {"name": "t"}}],
+    "extraVolumeMounts": [{"name": "templates", "mountPath": "/templates"}])"));
+  const auto server = pod["containers"][0];
+  CHECK(server["readinessProbe"] ==
+        nlohmann::json{{"httpGet", {{"path", "/ready"}, {"port", 8081}}}, {"periodSeconds", 7}});
+  CHECK(server["livenessProbe"] == nlohmann::json{{"tcpSocket", {{"port", "llama"}}}});
+  // The router itself starts at once: the budget is that of a load, which the agent watches over.
+  CHECK(server["startupProbe"]["failureThreshold"] == 300);
+  const auto args = pod["initContainers"][0]["args"].get<std::vector<std::string>>();
+  const auto budget = std::ranges::find(args, "--load-timeout-seconds");
+  REQUIRE(budget != args.end());
+  CHECK(*(budget + 1) == "500");
+  CHECK(named(pod["volumes"], "templates")["configMap"]["name"] == "t");
+  CHECK(named(server["volumeMounts"], "templates")["mountPath"] == "/templates");
+  CHECK(named(server["volumeMounts"], "model-cache")["readOnly"] == true);
+}
+
+TEST_CASE("without autoscaling the HPA goes, and the number of replicas is the spec's again") {
+  Scene scene = with_spec(R"("replicas": 2)");
+  scene.roll_out(4);
+  scene.observed.deployment->wanted = 4;
+  scene.observed.deployment->scaled = true;  // as the HPA left it
+  scene.observed.autoscaler = ChildView{};
+  scene.observed.autoscaler->meta = {"edge-multi-model", "edge", "uid-of-hpa", "1", 1, false, "uid-of-service"};
+  const auto decision = scene.decide();
+  REQUIRE(decision.deletions.size() == 1);
+  CHECK(decision.deletions[0].kind == Kind::autoscaler);
+  CHECK(object_of(decision, Kind::deployment)["spec"]["replicas"] == 2);
+}
+
+TEST_CASE("replicas 0 runs nothing, and has no autoscaler that would start it again") {
+  Scene scene = with_spec(R"("replicas": 0, "autoscaling": {"maxReplicas": 5})");
+  scene.observed.autoscaler = ChildView{};
+  scene.observed.autoscaler->meta = {"edge-multi-model", "edge", "uid-of-hpa", "1", 1, false, "uid-of-service"};
+  const auto decision = scene.decide();
+  CHECK(object_of(decision, Kind::deployment)["spec"]["replicas"] == 0);
+  for (const auto& object : decision.desired) CHECK(object.kind != Kind::autoscaler);
+  REQUIRE(decision.deletions.size() == 1);
+  CHECK(decision.deletions[0].uid == "uid-of-hpa");
+}
+
+TEST_CASE("a service of one model that uses every field, in LLMKube's order") {
+  Scene scene(R"({
+    "modelRef": "a", "resources": {"gpu": 2}, "bindAddress": "0.0.0.0", "containerPort": 9090,
+    "contextSize": 8192, "parallelSlots": 2, "flashAttention": true, "jinja": true, "cacheTypeK": "q8_0",
+    "cacheTypeCustomV": "turbo3", "moeCPUOffload": true, "moeCPULayers": 4, "noKvOffload": true,
+    "tensorOverrides": ["exps=CPU", "ffn=CPU"], "batchSize": 2048, "uBatchSize": 512, "noWarmup": true,
+    "speculativeDecoding": {"type": "draft", "draftModelRef": "tiny", "nDraftMax": 8, "pMin": 0.75},
+    "reasoningBudget": 0, "reasoningBudgetMessage": "enough",
+    "metadataOverrides": ["tokenizer.ggml.add_bos_token=bool:false"],
+    "ropeScaling": {"type": "yarn", "factor": "2.0", "originalContext": 4096},
+    "mode": "rerank", "extraArgs": ["--seed", "7", "--threads", "4"]})",
+              "single");
+  scene.add_model("a", R"({"source": "hf://org/a", "files": ["a.gguf"],
+    "mmproj": "mmproj-a.gguf", "hardware": {"gpu": {"enabled": true, "count": 2, "layers": 40,
+                         "sharding": {"strategy": "pipeline", "layerSplit": ["0-19", "20-39"]}}}})");
+  scene.add_fetched("a");
+  scene.observed.jobs.back().fetched =
+      R"({"reason":"Fetched","message":"x","files":[{"path":"/models/f/a.gguf","size":5,"role":"model"},
+         {"path":"/models/f/mmproj-a.gguf","size":7,"role":"mmproj"}]})";
+  scene.add_fetched("tiny");
+  check_objects("single-every-field", scene);
+}
+
+TEST_CASE("a service of one model waits for what drafts for it, as long as that is on its way") {
+  Scene scene(R"({"modelRef": "a", "speculativeDecoding": {"type": "draft", "draftModelRef": "tiny"}})");
+  scene.add_fetched("a");
+  scene.add_job("tiny");
+  for (const auto& object : scene.decide().desired) CHECK(object.kind != Kind::deployment);
+  scene.observed.jobs.pop_back();
+  SECTION("it is there") {
+    scene.add_fetched("tiny");
+    CHECK_THAT(pod_of(scene)["containers"][0]["args"].dump(), ContainsSubstring("--model-draft"));
+  }
+  SECTION("it failed: better without") {
+    scene.fail_job("tiny", "NotFound", "404");
+    CHECK(pod_of(scene)["containers"][0]["args"].dump().find("--model-draft") == std::string::npos);
+  }
+}
+
+TEST_CASE("in an ephemeral cache what drafts is fetched too, and the arguments do not change when it is there") {
+  Scene scene(R"({"modelRef": "a", "modelCache": {"persistence": "Ephemeral"},
+                  "speculativeDecoding": {"type": "draft", "draftModelRef": "tiny"}})");
+  scene.add_model("a");
+  scene.add_model("tiny");
+  const auto before = pod_of(scene);
+  REQUIRE(before["initContainers"].size() == 2);
+  CHECK_THAT(before["initContainers"][1]["args"].dump(), ContainsSubstring("tiny.gguf"));
+  CHECK_THAT(before["containers"][0]["args"].dump(), ContainsSubstring("--model-draft"));
+  const std::string fetched = base::quote_json(fetch_result("tiny"));
+  scene.add_pod("edge-multi-model-0",
+                R"({"phase":"Running","initContainerStatuses":[{"name":"model-fetch-1","state":{"terminated":
+                {"exitCode":0,"message":)" +
+                    fetched + "}}}]}");
+  CHECK(pod_of(scene) == before);
+}
+
+TEST_CASE("an upgrade of our own image restarts no Pod of a service of one model with an ephemeral cache") {
+  Scene scene(R"({"modelRef": "a", "modelCache": {"persistence": "Ephemeral"}})");
+  scene.add_model("a");
+  scene.roll_out(1);
+  const auto before = template_of(scene);
+  scene.settings.image = "registry.example/llmkube-router:2";
+  CHECK(template_of(scene) == before);
+}
+
+TEST_CASE("files that the preset of a deleted service of this name names are not served by the new one") {
+  Scene scene = serving();
+  scene.observed.jobs.clear();
+  scene.observed.config_map->meta.owner_uid = "of-the-one-before";
+  scene.observed.deployment.reset();
+  for (const auto& object : scene.decide().desired) CHECK(object.kind != Kind::deployment);
 }
