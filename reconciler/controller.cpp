@@ -132,6 +132,10 @@ Outcome Controller::pass_service(const Key& key) {
     // nothing is said about it: else each restart of ours would write statuses that it takes back at once.
     decision.status.reset();
     decision.annotations.clear();
+    if (decision.status_first) {  // what takes a name away waits until the status can say so
+      look_again(key, decision, {});
+      return {};
+    }
     const Outcome outcome = carry_out(key, decision);
     keep_problems(key, outcome.problems);
     look_again(key, decision, outcome);
@@ -153,8 +157,7 @@ Outcome Controller::pass_service(const Key& key) {
     decision = reconcile(parts_.settings, *observed, parts_.clock.wall());
   }
   // The status speaks of what is there: the cache announces what was written just now, so the next pass says it.
-  if (outcome.changes == 0)
-    outcome = joined(std::move(outcome), tell(key, observed->service.meta, decision));
+  if (outcome.changes == 0) outcome = joined(std::move(outcome), tell(key, observed->service.meta, decision));
   look_again(key, decision, outcome);
   return outcome;
 }

@@ -36,16 +36,26 @@ bool offers(const Plan& plan, const PodView& pod, const std::string& model) {
   if (!plan.router) return true;
   const auto* sample = sample_of(plan, pod);
   if (sample == nullptr || !sample->error.empty())
-    return plan.observed.config_map && plan.observed.config_map->preset_files.contains(model);
+    return plan.observed.config_map && !is_anothers(plan, plan.observed.config_map->meta) &&
+           plan.observed.config_map->preset_files.contains(model);
   const auto entry = std::ranges::find(sample->models, model, &AgentModel::name);
   return entry != sample->models.end() && entry->state != "failed";
 }
 
-/// A changed template under strategy Recreate is about to end all Pods: names leave before they stop answering.
+bool is_refused(const Plan& plan, Kind kind) {
+  return std::ranges::find(plan.observed.problems, info(kind).name, &ApplyProblem::kind) !=
+         plan.observed.problems.end();
+}
+
+/// A changed template under strategy Recreate is about to end all Pods: names leave before they stop answering, and do
+/// not come back with the Pods that are still there. A template that the API server refuses ends nothing.
 bool is_about_to_stop(const Plan& plan, const std::string& template_hash) {
+  if (plan.replicas == 0) return true;
   const auto& live = plan.observed.deployment;
-  return plan.replicas == 0 ||
-         (plan.gpu.asked_for() && live && !template_hash.empty() && live->template_hash != template_hash);
+  if (!plan.gpu.asked_for() || !live || template_hash.empty()) return false;
+  if (live->template_hash != template_hash) return !is_refused(plan, Kind::deployment);
+  const bool is_seen = live->observed_generation >= live->meta.generation;
+  return is_seen ? live->updated == 0 : !plan.observed.service.advertises;
 }
 
 /// `ready`: Pods of the Deployment that are ready. Those of a deleted service of this name may still be there, with its
@@ -124,8 +134,11 @@ std::string find_name_taken(const Look& look) {
   check(Kind::service, observed.network_service);
   check(Kind::config_map, observed.config_map);
   check(Kind::autoscaler, observed.autoscaler);
-  return taken.empty() ? std::string{}
-                       : base::join(taken, ", ") + ": another object owns it: rename this service, or delete that";
+  return taken.empty()
+             ? std::string{}
+             : base::join(taken, ", ") +
+                   ": another object owns it: rename this service, or delete that (what a deleted service of this "
+                   "name left goes by itself)";
 }
 
 std::string find_no_image(const Look& look) {
@@ -269,6 +282,8 @@ std::string find_rolling_out(const Look& look) {
   if (look.template_hash.empty()) return {};
   if (!live) return "the Deployment is being made";
   const bool current = live->template_hash == look.template_hash && live->observed_generation >= live->meta.generation;
+  if (!current && is_refused(look.plan, Kind::deployment))
+    return "the Deployment keeps the template that it has: condition Degraded says why";
   if (!current) return "the Deployment takes the present template";
   if (live->updated >= look.so_far.desired && live->replicas <= live->updated) return {};
   return std::to_string(live->updated) + " of " + std::to_string(look.so_far.desired) +
@@ -295,7 +310,8 @@ std::string find_endpoint_pending(const Look& look) {
   const auto& service = look.plan.observed.network_service;
   if (!has_front(look.plan)) return "the Service is being made";
   return "Service " + service->meta.name + " at " + service->cluster_ip +
-         (look.plan.observed.front ? " does not answer yet: kube-proxy has no endpoint for it that takes requests" : " is being tried");
+         (look.plan.observed.front ? " does not answer yet: kube-proxy has no endpoint for it that takes requests"
+                                   : " is being tried");
 }
 
 std::string find_not_listed(const Look& look) {

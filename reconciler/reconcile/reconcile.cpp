@@ -98,7 +98,10 @@ std::vector<std::string> claims_of(const Settings& settings, const api::Inferenc
 
 Decision reconcile(const Settings& settings, const Observed& observed, base::WallTime now) {
   Decision decision;
-  if (observed.service.meta.deleting) return decision;
+  if (observed.service.meta.deleting) {
+    decide_deleting_status(observed, now, decision);
+    return decision;
+  }
   if (!observed.service.mistakes.empty()) {
     decide_invalid_status(observed, now, decision);
     return decision;

@@ -105,7 +105,8 @@ inline constexpr std::string_view kStatusFieldManager = "llmkube-reconciler-stat
 [[nodiscard]] std::vector<std::string> claims_of(const Settings& settings, const api::InferenceService& service,
                                                  const std::map<std::string, ModelObject, std::less<>>& models);
 
-/// Decides about one InferenceService of ours. An object that is being deleted gets an empty decision.
+/// Decides about one InferenceService of ours. One that is being deleted gets nothing, but for a status that takes its
+/// names back when its Pods end before it does.
 [[nodiscard]] Decision reconcile(const Settings& settings, const Observed& observed, base::WallTime now);
 
 /// Decides about one Model: keeps its Jobs in order (records results, removes what nobody wants, retries failures after

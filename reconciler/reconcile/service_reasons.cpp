@@ -18,6 +18,8 @@ constexpr bool kBlocks = true;
 constexpr std::array kReasons = {
     ServiceReason{"Invalid", failed, kDegrades, kBlocks,
                   "The object breaks rules (the message names each): nothing is changed until it is corrected."},
+    ServiceReason{"Deleting", stopped, false, kBlocks,
+                  "The object is being deleted, a finalizer keeps it, and its Pods have ended."},
     ServiceReason{"Suspended", suspended, false, kBlocks, "spec.suspend is true: no Pods run."},
     ServiceReason{"ScaledToZero", stopped, false, kBlocks, "spec.replicas is 0: no Pods run."},
     ServiceReason{"Conflict", creating, kDegrades, false,

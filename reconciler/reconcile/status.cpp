@@ -7,6 +7,7 @@
 
 #include "common/base/text.hpp"
 #include "common/kube/names.hpp"
+#include "reconciler/reconcile/model_progress.hpp"
 #include "reconciler/reconcile/names.hpp"
 
 namespace reconciler {
@@ -316,6 +317,89 @@ bool can_wait(const json& previous, const std::vector<Condition>& now) {
          });
 }
 
+// A service that nothing is done for: what runs is left running, and the status says what that is.
+
+/// Pods of its Deployment that are ready.
+std::int64_t ready_pods(const Observed& observed) {
+  const auto& live = observed.deployment;
+  return live && live->meta.owner_uid == observed.service.meta.uid ? live->ready : 0;
+}
+
+/// Without an answer of its agent a Pod is believed to offer what it did.
+bool offers_still(const Observed& observed, const PodView& pod, const std::string& model, bool was_advertised) {
+  if (find_container(pod, names::kAgentContainer) == nullptr) return true;
+  const auto sample = std::ranges::find(observed.agents, pod.meta.name, &AgentSample::pod);
+  if (sample == observed.agents.end() || !sample->error.empty()) return was_advertised;
+  const auto entry = std::ranges::find(sample->models, model, &AgentModel::name);
+  return entry != sample->models.end() && entry->state != "failed";
+}
+
+/// Of the models that the status knows of, those that a client can pick now.
+json advertised_still(const Observed& observed, const json& previous) {
+  json advertised = json::array();
+  const auto& front = observed.network_service;
+  const bool has_front = front && (front->meta.owner_uid.empty() || front->meta.owner_uid == observed.service.meta.uid);
+  const auto models = previous.find("models");
+  const auto is_up = [](const PodView& pod) { return pod.ready && !pod.meta.deleting; };
+  if (!has_front || ready_pods(observed) == 0 || std::ranges::none_of(observed.pods, is_up)) return advertised;
+  if (models == previous.end() || !models->is_array()) return advertised;
+  const json before = previous.value("advertisedModels", json::array());
+  for (const auto& model : *models) {
+    const std::string name = model.is_object() ? text_of(model, "name") : std::string{};
+    const bool was_advertised = std::ranges::find(before, json(name)) != before.end();
+    const bool everywhere = std::ranges::all_of(observed.pods, [&](const auto& pod) {
+      return !is_up(pod) || offers_still(observed, pod, name, was_advertised);
+    });
+    if (!name.empty() && everywhere) advertised.push_back(name);
+  }
+  return advertised;
+}
+
+void tell_what_runs(const Observed& observed, const json& previous, json& status) {
+  status["advertisedModels"] = advertised_still(observed, previous);
+  status["readyReplicas"] = ready_pods(observed);
+  status["replicas"] = observed.deployment ? observed.deployment->replicas : 0;
+  if (ready_pods(observed) > 0 || !status.contains("models")) return;
+  for (auto& model : status["models"]) model["loaded"] = false;
+}
+
+/// Condition Available when it turned; nothing while the one before holds.
+std::optional<Condition> available_still(const Observed& observed, const json& previous) {
+  const auto ready = ready_pods(observed);
+  if ((state_of_condition(previous, "Available").first == "True") == (ready > 0)) return std::nullopt;
+  if (ready == 0) return Condition{"Available", false, "NoReadyReplicas", "no Pod is ready"};
+  return Condition{"Available", true, "InferenceReady", "ready: " + count_of(ready, "Pod")};
+}
+
+/// The fields of a status that are ours to write, but for conditions and lastUpdated.
+json ours_of(const json& previous) {
+  json status = previous;
+  std::erase_if(status.get_ref<json::object_t&>(), [](const auto& member) {
+    return std::ranges::find(kFields, std::string_view(member.first)) == kFields.end();
+  });
+  return status;
+}
+
+/// Conditions of ours that `said` does not speak of stay as they were.
+void keep_conditions(const std::vector<Condition>& said, const json& previous, json& status) {
+  if (!previous.contains("conditions")) return;
+  for (const auto& type : condition_types()) {
+    if (std::ranges::find(said, type, &Condition::type) != said.end()) continue;
+    for (const auto& before : previous.at("conditions")) {
+      if (before.is_object() && text_of(before, "type") == type) status["conditions"].push_back(before);
+    }
+  }
+}
+
+void ask_agents(const Observed& observed, Decision& decision) {
+  for (const auto& pod : observed.pods) {
+    const auto* agent = find_container(pod, names::kAgentContainer);
+    if (!pod.meta.deleting && !pod.ip.empty() && agent != nullptr && agent->running)
+      decision.sample_agents.push_back(pod.meta.name);
+  }
+  decision.sample_every = std::chrono::seconds{10};
+}
+
 }  // namespace
 
 void look_again(Decision& decision, std::chrono::milliseconds after) {
@@ -327,6 +411,7 @@ void decide_status(const Plan& plan, const Diagnosis& diagnosis, base::WallTime 
   json status = render_status(plan, diagnosis, previous, now);
   const auto types = condition_types();
   if (says_already(previous, status, kFields, types)) return;
+  decision.status_first = withdraws(previous, diagnosis.advertised);
   if (awaits_sample(plan, decision)) {
     look_again(decision, kUnsampledInterval);
     return;
@@ -341,7 +426,6 @@ void decide_status(const Plan& plan, const Diagnosis& diagnosis, base::WallTime 
   const auto said = all_conditions(plan, diagnosis);
   status["lastUpdated"] = base::format_rfc3339(now);
   decision.status = status_body("InferenceService", plan.observed.service.meta, status);
-  decision.status_first = withdraws(previous, diagnosis.advertised);
   decision.status_can_wait = !decision.status_first && can_wait(previous, said);
   decision.status_mark = mark_of(std::move(status));
   add_model_events(plan, previous, decision.events);
@@ -351,31 +435,40 @@ void decide_status(const Plan& plan, const Diagnosis& diagnosis, base::WallTime 
 void decide_invalid_status(const Observed& observed, base::WallTime now, Decision& decision) {
   const json previous = parse_status(observed.service.status);
   const auto generation = observed.service.meta.generation;
-  const std::vector<Condition> list = {
+  std::vector<Condition> list = {
       {"Ready", false, "Invalid", observed.service.mistakes},
       {"Progressing", false, "Invalid", "nothing is changed until the object is corrected"},
       {"Degraded", true, "Invalid", observed.service.mistakes},
   };
-  // What was said of the Pods and models stays: they are left running.
-  json status = previous;
-  for (const char* foreign : {"conditions", "lastUpdated"}) status.erase(foreign);
-  std::erase_if(status.get_ref<json::object_t&>(), [](const auto& member) {
-    return std::ranges::find(kFields, std::string_view(member.first)) == kFields.end();
-  });
+  // What was said of the models stays: the Pods are left running. They may end all the same.
+  json status = ours_of(previous);
   status["phase"] = to_string(Phase::failed);
   status["observedGeneration"] = generation;
-  status["conditions"] = render_conditions(list, previous, generation, now);
-  for (const auto& type : condition_types()) {
-    const bool said = std::ranges::any_of(list, [&](const auto& condition) { return condition.type == type; });
-    if (said || !previous.contains("conditions")) continue;
-    for (const auto& before : previous.at("conditions")) {
-      if (before.is_object() && text_of(before, "type") == type) status["conditions"].push_back(before);
-    }
+  if (previous.contains("advertisedModels")) {
+    tell_what_runs(observed, previous, status);
+    if (auto available = available_still(observed, previous)) list.push_back(std::move(*available));
   }
+  ask_agents(observed, decision);
+  status["conditions"] = render_conditions(list, previous, generation, now);
+  keep_conditions(list, previous, status);
   if (says_already(previous, status, kFields, condition_types())) return;
   status["lastUpdated"] = base::format_rfc3339(now);
   decision.status = status_body("InferenceService", observed.service.meta, status);
   add_condition_events(previous, list, decision.events);
+}
+
+void decide_deleting_status(const Observed& observed, base::WallTime now, Decision& decision) {
+  const json previous = parse_status(observed.service.status);
+  json status = ours_of(previous);
+  tell_what_runs(observed, previous, status);
+  if (status["advertisedModels"] == previous.value("advertisedModels", json::array())) return;
+  std::vector<Condition> list = {{"Ready", false, "Deleting", "the object is being deleted, and its Pods have ended"}};
+  if (auto available = available_still(observed, previous)) list.push_back(std::move(*available));
+  status["phase"] = to_string(Phase::stopped);
+  status["conditions"] = render_conditions(list, previous, observed.service.meta.generation, now);
+  keep_conditions(list, previous, status);
+  status["lastUpdated"] = base::format_rfc3339(now);
+  decision.status = status_body("InferenceService", observed.service.meta, status);
 }
 
 }  // namespace reconciler

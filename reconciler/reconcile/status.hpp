@@ -24,6 +24,9 @@ void decide_status(const Plan& plan, const Diagnosis& diagnosis, base::WallTime 
 /// The status of a service that breaks rules: what runs is left running, and said to be wrong.
 void decide_invalid_status(const Observed& observed, base::WallTime now, Decision& decision);
 
+/// The status of a service that a finalizer keeps: written only when names end that it advertises.
+void decide_deleting_status(const Observed& observed, base::WallTime now, Decision& decision);
+
 // Parts that the status of a Model is made of as well.
 
 /// One condition as it should be.

@@ -201,6 +201,17 @@ const Row kRows[] = {
        return scene;
      },
      "Progressing", "ClaimInUse", true},
+    {"fetch-claim-in-use",
+     [] {
+       Scene scene = serving();
+       std::erase_if(scene.observed.jobs, [](const auto& job) { return job.model == "gemma3-4b-summarizer"; });
+       scene.add_job("gemma3-4b-summarizer");
+       scene.add_fetch_pod("gemma3-4b-summarizer", R"({"phase":"Pending"})");
+       scene.observed.fetch_pods.back().node = "node-b";
+       scene.observed.config_map->preset_files.erase("gemma3-4b-summarizer");
+       return scene;
+     },
+     "Progressing", "ModelsPending", false},
     {"child-refused",
      [] {
        Scene scene(kExample);
@@ -476,6 +487,45 @@ TEST_CASE("names are withdrawn before a template change ends the only Pod") {
   const auto decision = scene.decide();
   CHECK(decision.status_first);
   CHECK(status_of(decision)["advertisedModels"].empty());
+}
+
+TEST_CASE("names that left for a new template do not come back with the Pods of the old one") {
+  Scene scene = serving();
+  scene.write_status();
+  scene.observed.deployment->template_hash = "before";
+  scene.write_status();  // withdrawn
+  const auto applied = serving().observed.deployment;
+  scene.observed.deployment = applied;
+  const auto is_empty = [&] {
+    const auto status = json::parse(scene.observed.service.status);
+    return !scene.decide().status && status["advertisedModels"].empty();
+  };
+  auto& live = *scene.observed.deployment;
+  SECTION("the Deployment controller has not seen it") { live.meta.generation = 2; }
+  SECTION("it has, and the old Pod is about to get its end") { live.updated = 0; }
+  scene.write_status();
+  CHECK(is_empty());
+  scene.observed.deployment = applied;
+  CHECK(status_of(scene.decide())["advertisedModels"].size() == 3);
+}
+
+TEST_CASE("a change of the number of replicas alone takes no name away") {
+  Scene scene = serving();
+  scene.write_status();
+  scene.observed.service.advertises = true;
+  scene.observed.deployment->meta.generation = 2;  // not seen yet
+  CHECK(status_of(scene.decide())["advertisedModels"].size() == 3);
+}
+
+TEST_CASE("a new template that the API server refuses takes no name away: the Pods stay as they are") {
+  const std::string reason = GENERATE("Conflict", "Forbidden");
+  Scene scene = serving();
+  scene.observed.deployment->template_hash = "before";
+  scene.observed.problems.push_back({"Deployment", "edge-multi-model", reason, "said so", "argocd"});
+  const auto status = status_of(scene.decide());
+  CHECK(status["advertisedModels"].size() == 3);
+  CHECK(condition_of(status, "Ready")["status"] == "False");
+  CHECK(condition_of(status, "Degraded")["reason"] == (reason == "Conflict" ? "Conflict" : "ChildRefused"));
 }
 
 TEST_CASE("whatever is observed, Ready never stands beside nothing to pick, and no name is picked twice") {
