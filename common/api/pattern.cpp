@@ -1,5 +1,9 @@
 #include "common/api/pattern.hpp"
 
+#include <algorithm>
+#include <bitset>
+#include <map>
+#include <set>
 #include <utility>
 
 namespace api {
@@ -194,40 +198,48 @@ class Parser {
   bool ok_ = true;
 };
 
-}  // namespace
+enum class Op { bytes, split, jump, begin, end, match };
+
+/// One step of the automaton with choices that an expression is first.
+struct Step {
+  Op op = Op::match;
+  std::size_t first = 0;
+  std::size_t second = 0;
+  Bytes bytes{};
+};
 
 /// Thompson's construction.
-class PatternCompiler {
+class StepMaker {
  public:
-  static Pattern compile(const Node& node) {
-    PatternCompiler compiler;
-    compiler.emit(node);
-    compiler.add(Pattern::Op::match);
-    return std::move(compiler.out_);
+  static std::vector<Step> make(const Node& node) {
+    StepMaker maker;
+    maker.emit(node);
+    maker.add(Op::match);
+    return std::move(maker.steps_);
   }
 
  private:
-  std::size_t add(Pattern::Op op) {
-    out_.steps_.push_back({op});
-    return out_.steps_.size() - 1;
+  std::size_t add(Op op) {
+    steps_.push_back({op});
+    return steps_.size() - 1;
   }
-  [[nodiscard]] std::size_t here() const { return out_.steps_.size(); }
-  Pattern::Step& step(std::size_t index) { return out_.steps_[index]; }
+  [[nodiscard]] std::size_t here() const { return steps_.size(); }
+  Step& step(std::size_t index) { return steps_[index]; }
 
   void emit(const Node& node) {
     switch (node.kind) {
       case Node::Kind::empty:
         break;
       case Node::Kind::bytes: {
-        const auto at = add(Pattern::Op::bytes);
+        const auto at = add(Op::bytes);
         step(at).bytes = node.bytes;
         break;
       }
       case Node::Kind::begin:
-        add(Pattern::Op::begin);
+        add(Op::begin);
         break;
       case Node::Kind::end:
-        add(Pattern::Op::end);
+        add(Op::end);
         break;
       case Node::Kind::sequence:
         for (const auto& child : node.children) emit(child);
@@ -244,10 +256,10 @@ class PatternCompiler {
   void emit_choice(const Node& node) {
     std::vector<std::size_t> jumps;
     for (std::size_t i = 0; i + 1 < node.children.size(); ++i) {
-      const auto split = add(Pattern::Op::split);
+      const auto split = add(Op::split);
       step(split).first = here();
       emit(node.children[i]);
-      jumps.push_back(add(Pattern::Op::jump));
+      jumps.push_back(add(Op::jump));
       step(split).second = here();
     }
     emit(node.children.back());
@@ -258,83 +270,147 @@ class PatternCompiler {
     const Node& inner = node.children.front();
     for (std::size_t i = 0; i < node.least; ++i) emit(inner);
     if (!node.most) {
-      const auto split = add(Pattern::Op::split);
+      const auto split = add(Op::split);
       step(split).first = here();
       emit(inner);
-      step(add(Pattern::Op::jump)).first = split;
+      step(add(Op::jump)).first = split;
       step(split).second = here();
       return;
     }
     std::vector<std::size_t> splits;
     for (std::size_t i = node.least; i < *node.most; ++i) {
-      splits.push_back(add(Pattern::Op::split));
+      splits.push_back(add(Op::split));
       step(splits.back()).first = here();
       emit(inner);
     }
     for (const auto split : splits) step(split).second = here();
   }
 
+  std::vector<Step> steps_;
+};
+
+}  // namespace
+
+/// The subset construction: a state for each set of steps that some text leads to.
+class Determinizer {
+ public:
+  explicit Determinizer(std::vector<Step> steps) : steps_(std::move(steps)) {}
+
+  std::optional<Pattern> run() {
+    tell_bytes_apart();
+    Steps begin;
+    follow(0, {.at_begin = true}, begin);
+    add(std::move(begin), true);
+    for (std::size_t state = 0; state < sets_.size(); ++state) {
+      for (std::size_t of = 0; of < out_.classes_; ++of) {
+        const auto next = after(sets_[state], byte_of_[of]);
+        const auto known = index_.find(next);
+        if (known == index_.end() && sets_.size() == Pattern::kMaxStates) return std::nullopt;
+        out_.next_.push_back(known != index_.end() ? known->second : add(next, false));
+      }
+    }
+    return std::move(out_);
+  }
+
+ private:
+  using Steps = std::set<std::size_t>;
+  struct Place {
+    bool at_begin = false;
+    bool at_end = false;
+  };
+
+  void tell_bytes_apart() {
+    std::vector<Bytes> seen;
+    for (const auto& step : steps_) {
+      if (step.op != Op::bytes || std::ranges::find(seen, step.bytes) != seen.end()) continue;
+      seen.push_back(step.bytes);
+      std::map<std::pair<std::uint8_t, bool>, std::uint8_t> renamed;
+      for (std::size_t byte = 0; byte < 256; ++byte) {
+        auto& of = out_.class_of_[byte];
+        of = renamed.try_emplace({of, step.bytes.test(byte)}, static_cast<std::uint8_t>(renamed.size())).first->second;
+      }
+      out_.classes_ = renamed.size();
+    }
+    byte_of_.resize(out_.classes_);
+    for (std::size_t byte = 0; byte < 256; ++byte) byte_of_[out_.class_of_[byte]] = byte;
+  }
+
+  /// Puts the steps into `into` that are reached from one without a byte: those that take one, the match, and those
+  /// that wait for the end of the text.
+  void follow(std::size_t from, Place place, Steps& into) const {
+    std::vector<std::size_t> pending{from};
+    Steps seen;
+    while (!pending.empty()) {
+      const auto at = pending.back();
+      pending.pop_back();
+      if (!seen.insert(at).second) continue;
+      const Step& step = steps_[at];
+      switch (step.op) {
+        case Op::jump:
+          pending.push_back(step.first);
+          break;
+        case Op::split:
+          pending.push_back(step.first);
+          pending.push_back(step.second);
+          break;
+        case Op::begin:
+          if (place.at_begin) pending.push_back(at + 1);
+          break;
+        case Op::end:
+          if (place.at_end) pending.push_back(at + 1);
+          into.insert(at);
+          break;
+        case Op::bytes:
+        case Op::match:
+          into.insert(at);
+          break;
+      }
+    }
+  }
+
+  [[nodiscard]] Steps after(const Steps& set, std::size_t byte) const {
+    Steps next;
+    for (const auto at : set) {
+      if (steps_[at].op == Op::bytes && steps_[at].bytes.test(byte)) follow(at + 1, {}, next);
+    }
+    follow(0, {}, next);  // it may match anywhere in the text
+    return next;
+  }
+
+  [[nodiscard]] bool has_match(const Steps& set) const {
+    return std::ranges::any_of(set, [this](std::size_t at) { return steps_[at].op == Op::match; });
+  }
+
+  std::uint16_t add(Steps set, bool at_begin) {
+    Steps at_end;
+    for (const auto at : set) follow(at, {.at_begin = at_begin, .at_end = true}, at_end);
+    out_.states_.push_back({.matched = has_match(set), .matches_at_end = has_match(at_end)});
+    const auto number = static_cast<std::uint16_t>(sets_.size());
+    // Where a text begins is no place that it comes back to.
+    if (!at_begin) index_.emplace(set, number);
+    sets_.push_back(std::move(set));
+    return number;
+  }
+
+  std::vector<Step> steps_;
   Pattern out_;
+  std::vector<std::size_t> byte_of_;
+  std::vector<Steps> sets_;
+  std::map<Steps, std::uint16_t> index_;
 };
 
 std::optional<Pattern> Pattern::compile(std::string_view expression) {
   const auto node = Parser(expression).parse();
-  if (!node) return std::nullopt;
-  return PatternCompiler::compile(*node);
-}
-
-void Pattern::follow(std::size_t step, bool at_begin, bool at_end, std::vector<std::size_t>& list,
-                     std::vector<bool>& seen) const {
-  // Kept from call to call: no allocation for each character.
-  thread_local std::vector<std::size_t> pending;
-  pending.assign(1, step);
-  while (!pending.empty()) {
-    const std::size_t at = pending.back();
-    pending.pop_back();
-    if (seen[at]) continue;
-    seen[at] = true;
-    const Step& current = steps_[at];
-    switch (current.op) {
-      case Op::jump:
-        pending.push_back(current.first);
-        break;
-      case Op::split:
-        pending.push_back(current.second);
-        pending.push_back(current.first);
-        break;
-      case Op::begin:
-        if (at_begin) pending.push_back(at + 1);
-        break;
-      case Op::end:
-        if (at_end) pending.push_back(at + 1);
-        break;
-      case Op::bytes:
-      case Op::match:
-        list.push_back(at);
-        break;
-    }
-  }
+  return node ? Determinizer(StepMaker::make(*node)).run() : std::nullopt;
 }
 
 bool Pattern::matches(std::string_view text) const {
-  std::vector<std::size_t> current;
-  std::vector<std::size_t> next;
-  std::vector<bool> seen(steps_.size());
-  follow(0, true, text.empty(), current, seen);
-  for (std::size_t i = 0;; ++i) {
-    for (const auto at : current) {
-      if (steps_[at].op == Op::match) return true;
-    }
-    if (i == text.size()) return false;
-    next.clear();
-    seen.assign(steps_.size(), false);
-    const bool at_end = i + 1 == text.size();
-    for (const auto at : current) {
-      if (steps_[at].bytes.test(static_cast<unsigned char>(text[i]))) follow(at + 1, false, at_end, next, seen);
-    }
-    follow(0, false, at_end, next, seen);
-    std::swap(current, next);
+  std::size_t state = 0;
+  for (const char byte : text) {
+    if (states_[state].matched) return true;
+    state = next_[state * classes_ + class_of_[static_cast<unsigned char>(byte)]];
   }
+  return states_[state].matched || states_[state].matches_at_end;
 }
 
 }  // namespace api

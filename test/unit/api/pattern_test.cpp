@@ -23,6 +23,19 @@ TEST_CASE("a pattern matches anywhere unless it is anchored") {
   CHECK(matches("c$", "abc"));
   CHECK(matches("^$", ""));
   CHECK_FALSE(matches("^$", "a"));
+  CHECK(matches("$", "a"));
+  CHECK(matches("a|$", "b"));
+  CHECK_FALSE(matches("a^b", "ab"));
+  CHECK_FALSE(matches("a$b", "ab"));
+  CHECK(matches("(^a|b)c", "ac"));
+  CHECK_FALSE(matches("(^a|b)c", "aac"));
+  CHECK(matches("(^a|b)c", "abc"));
+}
+
+TEST_CASE("bytes beyond ASCII are bytes like others") {
+  CHECK(matches("^[^a]$", "\xff"));
+  CHECK(matches("^.+$", "caf\xc3\xa9"));
+  CHECK_FALSE(matches("^\\w+$", "caf\xc3\xa9"));
 }
 
 TEST_CASE("it agrees with another implementation") {
@@ -49,6 +62,7 @@ TEST_CASE("what is not understood is refused") {
   for (const char* expression : {"(", ")", "[a", "a{", "a{x}", "*", "(?=a)", "\\", "a{99999}"})
     CHECK_FALSE(Pattern::compile(expression));
   CHECK_FALSE(Pattern::compile(std::string(5000, '(')));
+  CHECK_FALSE(Pattern::compile("a.{20}b"));  // a state for each of 2^20 sets
 }
 
 TEST_CASE("a long text takes linear time") {
