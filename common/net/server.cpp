@@ -109,7 +109,7 @@ class Server::Impl {
   Step judge(Connection& connection);
   Step await_body(Connection& connection, const Frame& frame);
   Step receive(Connection& connection, std::size_t at_most);
-  Step answer(Connection& connection);
+  Step answer(Connection& connection, const Frame& frame);
   Step write(Connection& connection);
   Step linger(Connection& connection);
 
@@ -204,7 +204,7 @@ void Server::Impl::run_slow() {
       connection = slow_queue_.front();
       slow_queue_.pop_front();
     }
-    if (answer(*connection) == Step::again) advance(*connection);
+    if (answer(*connection, frame_request(connection->input, limits_)) == Step::again) advance(*connection);
   }
 }
 
@@ -318,7 +318,7 @@ Step Server::Impl::judge(Connection& connection) {
     case Frame::State::complete:
       break;
   }
-  if (!engine_.is_slow(frame.path)) return answer(connection);
+  if (!engine_.is_slow(frame.path)) return answer(connection, frame);
   {
     const std::lock_guard lock(slow_mutex_);
     slow_queue_.push_back(&connection);
@@ -358,8 +358,7 @@ Step Server::Impl::receive(Connection& connection, std::size_t at_most) {
 }
 
 /// The request at the start of `input` is complete.
-Step Server::Impl::answer(Connection& connection) {
-  const auto frame = frame_request(connection.input, limits_);
+Step Server::Impl::answer(Connection& connection, const Frame& frame) {
   const std::string_view request(connection.input);
   auto answer = engine_.respond(request.substr(0, frame.head_bytes), request.substr(frame.head_bytes, frame.body_bytes),
                                 connection.remote_addr, draining_);
