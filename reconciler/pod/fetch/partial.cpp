@@ -221,9 +221,7 @@ Try<> Partial::write_durable(const Checkpoint& checkpoint) {
 }
 
 Try<> Partial::reserve(std::uint64_t size) {
-  struct stat status {};
-  const bool known = ::fstat(state_->data, &status) == 0;
-  const auto there = known ? static_cast<std::uint64_t>(status.st_blocks) * 512 : 0;
+  const auto there = bytes_taken(state_->data_path);
   if (auto room = check_room(folder_of(state_->data_path), size > there ? size - there : 0); !room) return room;
   if (::fallocate(state_->data, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) == 0) return {};
   if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) return volume_failure(errno, state_->data_path);
@@ -298,6 +296,11 @@ Try<> check_room(const std::string& folder, std::uint64_t needed) {
                  "needs " + human_bytes(needed) + " more, and " + human_bytes(free) +
                      " are free: " + human_bytes(needed - free) + " are missing",
                  folder, "enlarge the volume, or delete what it no longer needs");
+}
+
+std::uint64_t bytes_taken(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_blocks) * 512 : 0;
 }
 
 Try<> make_folder(const std::string& path) {

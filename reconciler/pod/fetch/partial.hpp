@@ -104,6 +104,9 @@ class Partial {
 /// NoSpace, saying how much is missing, when the volume of `folder` has not `needed` bytes left for this user.
 [[nodiscard]] Try<> check_room(const std::string& folder, std::uint64_t needed);
 
+/// Bytes that a file takes of its volume, reserved ones too; 0 when it is not there.
+[[nodiscard]] std::uint64_t bytes_taken(const std::string& path);
+
 /// Makes a folder and those above it.
 [[nodiscard]] Try<> make_folder(const std::string& path);
 /// Syncs a folder, so that a rename in it survives a power loss. Volumes that cannot are left alone.

@@ -43,7 +43,7 @@ class Run {
   [[nodiscard]] Try<> look_at(std::size_t index);
   [[nodiscard]] Try<bool> take_if_good(std::size_t index, const std::string& name);
   [[nodiscard]] Try<> ask_for_changes();
-  [[nodiscard]] Try<> measure();
+  [[nodiscard]] Try<> measure(Reach reach);
   [[nodiscard]] Try<> bring(std::size_t index, Reach reach);
   [[nodiscard]] Try<> publish(std::size_t index, Partial& partial, const Downloaded& done);
   [[nodiscard]] Try<> check_splits() const;
@@ -52,6 +52,9 @@ class Run {
   }
   [[nodiscard]] std::vector<FinishedFile> finished() const;
   [[nodiscard]] std::string path_of(const std::string& name) const { return plan_.folder + "/" + name; }
+  [[nodiscard]] std::string stem_of(const std::string& name, Reach reach) const {
+    return layout_.partial_stem(name) + partial_suffix(reach, boot_);
+  }
   void remember(const std::string& name, const std::string& sha256, const Identity& identity) const;
 
   struct Good {
@@ -64,6 +67,7 @@ class Run {
   Progress& progress_;
   const std::stop_token& stop_;
   Layout layout_;
+  const std::string boot_ = boot_id();
   Transport transport_;
   std::vector<std::optional<Good>> good_;
 };
@@ -102,7 +106,7 @@ Try<Outcome> Run::fetch() {
   if (all_good()) {
     return Outcome{Reason::already_present, "good files are on the volume already", finished(), progress_.fetched()};
   }
-  if (auto measured = measure(); !measured) return std::unexpected(measured.error());
+  if (auto measured = measure(lock->reach()); !measured) return std::unexpected(measured.error());
   for (std::size_t i = plan_.files.size(); i-- > 0;) {
     if (good_[i]) {
       progress_.finish_file(good_[i]->seen.size);
@@ -179,7 +183,7 @@ Try<> Run::ask_for_changes() {
 }
 
 /// Sizes of a set, for the progress and for the room it needs. A single file tells its size with its first bytes.
-Try<> Run::measure() {
+Try<> Run::measure(Reach reach) {
   std::uint64_t total = 0;
   std::uint64_t missing = 0;
   for (std::size_t i = 0; i < plan_.files.size(); ++i) {
@@ -191,7 +195,8 @@ Try<> Run::measure() {
     const auto identity = probe(transport_, plan_.files[i].remote, options_.download, stop_);
     if (!identity || !identity->size) return {};  // the download itself says what is wrong
     total += *identity->size;
-    missing += *identity->size;
+    // What an earlier run has reserved is no longer free, and not missing either.
+    missing += *identity->size - std::min(*identity->size, bytes_taken(stem_of(plan_.files[i].name, reach) + ".part"));
   }
   progress_.set_total(total);
   return check_room(without_slash(options_.to), missing);
@@ -199,8 +204,7 @@ Try<> Run::measure() {
 
 Try<> Run::bring(std::size_t index, Reach reach) {
   const auto& file = plan_.files[index];
-  const auto boot = boot_id();
-  auto partial = Partial::open(layout_.partial_stem(file.name) + partial_suffix(reach, boot), boot);
+  auto partial = Partial::open(stem_of(file.name, reach), boot_);
   if (!partial) return std::unexpected(partial.error());
   base::log::info("download", {{"source", api::without_secrets(file.remote.url)}, {"to", path_of(file.name)}});
   auto remote = file.remote;

@@ -309,6 +309,31 @@ TEST_CASE("a volume that is too small is told before the download, with what is 
   ::umount(small.c_str());
 }
 
+TEST_CASE("what a killed run has reserved for one file of a set counts as room for it") {
+  if (::geteuid() != 0) return;
+  World world;
+  const auto first = gguf(3 << 20, 1);
+  const auto second = gguf(3 << 20, 2);
+  world.host.put("/set/a.gguf", {.content = first, .etag = "\"a\""});
+  world.host.put("/set/b.gguf", {.content = second, .etag = "\"b\""});
+  world.options.source = world.host.url("/set/");
+  world.options.files = {"a.gguf", "b.gguf"};
+  const std::string tight = world.volume.path() + "/tight";
+  std::filesystem::create_directory(tight);
+  if (::mount("tmpfs", tight.c_str(), "tmpfs", 0, "size=7m") != 0) return;  // not allowed in this container
+  world.options.to = tight;
+  world.options.download.retry_for = 100ms;
+  world.host.lie_by([](const auto&) { return std::optional(Lie{.stall_after = 1 << 20}); });
+  CHECK(word(world.run()) == "Stalled");
+  world.host.lie_by({});
+  world.options.download.retry_for = 20s;
+  const auto outcome = world.run();
+  CAPTURE(outcome.message);
+  CHECK(word(outcome) == "Fetched");
+  CHECK(outcome.bytes_fetched < first.size() + second.size());
+  ::umount(tight.c_str());
+}
+
 TEST_CASE("a read-only volume: good files on it are a hit, else it is named") {
   if (::geteuid() != 0) return;
   World world;
