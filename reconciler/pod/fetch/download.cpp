@@ -25,8 +25,25 @@ constexpr std::uint64_t kSmallestSplit = kMiB / 2;
 constexpr std::uint64_t kStartBytes = 4096;
 constexpr std::uint64_t kUnknownEnd = UINT64_MAX;
 constexpr unsigned kMostRestarts = 5;
+constexpr unsigned kRestartsWithRanges = 2;
 constexpr milliseconds kTurn{100};
 constexpr std::chrono::seconds kLongestRetryAfter{900};
+
+/// What to do about 401 and 403.
+std::string credentials_fix(const Remote& remote) {
+  switch (remote.kind) {
+    case api::SourceKind::huggingface:
+      // A repository that does not exist is 401 to who has no token.
+      return remote.bearer.empty()
+                 ? "check the repository's name, or give a token that may read it (HF_TOKEN)"
+                 : "give a token that may read it (HF_TOKEN), or accept the model's licence on its page";
+    case api::SourceKind::s3:
+      return remote.aws ? "check the AWS keys, AWS_REGION, and the policy of the bucket"
+                        : "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or let the bucket be read by all";
+    default:
+      return "give a URL that needs no login (a signed one, or hf:// or s3:// with credentials)";
+  }
+}
 
 class Download;
 
@@ -333,6 +350,8 @@ Try<> Download::accept_range(Piece& piece, const ResponseHead& head, const Ident
   Identity identity = seen;
   identity.size = range->total;
   if (learned_ && !identity_.same_as(identity)) {
+    // Mirrors behind one name may each have a tag of their own: then only one answer is one file.
+    if (restarts_ >= kRestartsWithRanges) ranges_ = false;
     if (auto restarted = restart("the file changed on the host"); !restarted) return restarted;
     return give_up(Reason::source_changed, "changed on the host during the download", where());
   }
@@ -459,7 +478,8 @@ Try<> Download::after_failure(const Failure& failure) {
   if (received_ > received_at_failure_) backoff_.reset();
   received_at_failure_ = received_;
   if (failure.reason == Reason::rate_limited || failure.reason == Reason::server_error) streams_.refused();
-  if (now() - last_progress_ > settings_.retry_for) return std::unexpected(failure);
+  const bool hopeless = restarts_ > kMostRestarts || now() - last_progress_ > settings_.retry_for;
+  if (hopeless) return std::unexpected(failure);
   milliseconds wait = backoff_.next();
   if (failure.retry_after) {
     wait = std::max<milliseconds>(wait, std::min(*failure.retry_after, kLongestRetryAfter));
@@ -487,21 +507,22 @@ Try<> Download::cancel_stalled() {
 }
 
 std::unexpected<Failure> Download::refuse(const ResponseHead& head) const {
-  const auto status = "HTTP " + std::to_string(head.status);
-  const bool s3 = remote_.aws.has_value();
+  auto status = "HTTP " + std::to_string(head.status);
+  if (!head.error_message.empty()) status += " (" + head.error_message + ")";
   switch (head.status) {
     case 401:
     case 403:
-      return give_up(Reason::unauthorized, status, where(),
-                     s3 ? "check the AWS keys, AWS_REGION, and the policy of the bucket"
-                        : "give a token that may read it (HF_TOKEN), or accept the model's licence on its page");
+      return give_up(Reason::unauthorized, status, where(), credentials_fix(remote_));
     case 404:
     case 410:
       return give_up(Reason::not_found, status, where(), "check the path, the file name and the revision");
     case 301:
     case 307:
-      return give_up(Reason::refused, status + ", the bucket is in region " + head.bucket_region, where(),
-                     "set AWS_REGION or AWS_ENDPOINT_URL");
+      if (remote_.kind != api::SourceKind::s3) break;
+      return give_up(
+          Reason::refused,
+          status + ", the bucket is " + (head.bucket_region.empty() ? "elsewhere" : "in region " + head.bucket_region),
+          where(), "set AWS_REGION or AWS_ENDPOINT_URL");
     default:
       break;
   }

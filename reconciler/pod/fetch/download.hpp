@@ -5,6 +5,7 @@
 #include <stop_token>
 #include <string>
 
+#include "common/api/source.hpp"
 #include "common/base/clock.hpp"
 #include "reconciler/pod/fetch/partial.hpp"
 #include "reconciler/pod/fetch/progress.hpp"
@@ -15,6 +16,8 @@ namespace fetch {
 /// One file to fetch: from where, with which credentials, and what is known of it beforehand.
 struct Remote {
   std::string url;
+  /// What the source is, for a fix that fits it.
+  api::SourceKind kind = api::SourceKind::http;
   std::string bearer;
   std::optional<AwsKeys> aws;
   /// 64 hex digits that the content must have; empty: the host's word counts, if it gives one.

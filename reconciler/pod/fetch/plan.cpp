@@ -26,6 +26,7 @@ std::string endpoint_of(const api::Source& source, const Options& options) {
 Remote remote_of(const api::Source& source, const std::string& file, const Options& options) {
   Remote remote;
   remote.url = api::url_of(source, file, endpoint_of(source, options));
+  remote.kind = source.kind;
   if (source.kind == api::SourceKind::huggingface) remote.bearer = options.hf_token;
   if (source.kind == api::SourceKind::s3 && !options.aws.access_key.empty()) remote.aws = options.aws;
   return remote;

@@ -106,6 +106,7 @@ void take_header(ResponseHead& head, std::string_view name, std::string_view val
   if (is("last-modified")) head.last_modified = base::shorten(value, 64);
   if (is("content-type")) head.content_type = base::shorten(value, 128);
   if (is("x-amz-bucket-region")) head.bucket_region = base::shorten(value, 64);
+  if (is("x-error-message")) head.error_message = base::shorten(value, 300);
   std::string sha256;
   if (is("x-linked-etag")) sha256 = sha256_of_linked_etag(value);
   if (is("x-amz-checksum-sha256")) sha256 = sha256_of_base64(value);

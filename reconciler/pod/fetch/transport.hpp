@@ -48,6 +48,8 @@ struct ResponseHead {
   std::string sha256;
   /// x-amz-bucket-region, for a fix that says it.
   std::string bucket_region;
+  /// x-error-message: why Hugging Face refuses, in its own words.
+  std::string error_message;
   std::optional<std::chrono::seconds> retry_after;
   /// Where the answer came from in the end.
   std::string final_url;

@@ -266,7 +266,7 @@ class FileHost::Impl {
     const auto etag = lie.etag.empty() ? file->etag : lie.etag;
     const auto asked = parse_range(request.header("Range"));
     const auto condition = request.header("If-Range");
-    const bool same = condition.empty() || condition == etag || condition == file->last_modified;
+    const bool same = lie.no_condition || condition.empty() || condition == etag || condition == file->last_modified;
     const bool part = asked && same && file->ranges && !lie.no_ranges;
     if (part && asked->first >= content.size()) {
       return answer_text(connection, request, 416, "", {"Content-Range: bytes */" + std::to_string(content.size())});

@@ -46,6 +46,8 @@ struct Lie {
   bool no_ranges = false;
   /// Another entity tag.
   std::string etag{};
+  /// If-Range is not heeded.
+  bool no_condition = false;
   /// Neither Content-Length nor chunks: the end of the connection is the end of the body.
   bool no_length = false;
   /// Chunked instead of Content-Length.

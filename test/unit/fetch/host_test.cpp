@@ -127,6 +127,37 @@ TEST_CASE("a file that changes on the host halfway is downloaded anew, never mix
   check_clean(world);
 }
 
+TEST_CASE("mirrors behind one name whose tags differ: one answer is one file") {
+  World world;
+  world.options.download.most_streams = 1;
+  const auto content = gguf(40 << 20);  // two ranges
+  world.serve(content);
+  // Each answer is another mirror's, and none heeds If-Range.
+  world.host.lie_by([answers = 0](const auto&) mutable {
+    return std::optional(Lie{.etag = "\"" + std::to_string(++answers) + "\"", .no_condition = true});
+  });
+  const auto outcome = world.run();
+  CAPTURE(outcome.message);
+  CHECK(word(outcome) == "Fetched");
+  CHECK(holds(world.published(), content));
+}
+
+TEST_CASE("a file that never stays the same ends the run, and soon") {
+  World world;
+  world.serve(gguf(kSize));
+  world.options.download.most_streams = 1;
+  world.options.download.first_backoff = 1ms;
+  world.options.download.longest_backoff = 1ms;
+  world.options.download.retry_for = 600s;
+  world.host.lie_by([answers = 0](const auto&) mutable {
+    return std::optional(
+        Lie{.cut_after = 100'000, .etag = "\"" + std::to_string(++answers) + "\"", .no_condition = true});
+  });
+  const auto outcome = world.run();
+  CHECK(word(outcome) == "SourceChanged");
+  CHECK_THAT(outcome.message, ContainsSubstring("started over 5 times"));
+}
+
 TEST_CASE("a file of another size under the same tag is downloaded anew") {
   const auto after = gguf(kSize / 2, 2);
   World world;
@@ -157,8 +188,8 @@ TEST_CASE("a host without ranges, lengths or tags serves all the same") {
 
 TEST_CASE("final answers end at once, with a word and a fix") {
   const auto [status, reason, fix] = GENERATE(table<int, std::string, std::string>({
-      {401, "Unauthorized", "token"},
-      {403, "Unauthorized", "licence"},
+      {401, "Unauthorized", "needs no login"},
+      {403, "Unauthorized", "needs no login"},
       {404, "NotFound", "check the path"},
       {410, "NotFound", "check the path"},
       {400, "Refused", "check the URL"},

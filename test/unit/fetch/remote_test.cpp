@@ -147,6 +147,28 @@ TEST_CASE("a Hugging Face token goes to its endpoint, and never along a redirect
   for (const auto& request : mirror.requests()) CHECK(request.header("Authorization").empty());
 }
 
+TEST_CASE("who refuses is told of with its own words and a fix that fits the source") {
+  World world;
+  world.options.hf_endpoint = world.host.url("");
+  world.options.aws_endpoint = world.host.url("");
+  const auto [source, token, keys, fix] = GENERATE(table<std::string, std::string, std::string, std::string>({
+      {"hf://org/repo/m.gguf", "", "", "check the repository's name"},
+      {"hf://org/repo/m.gguf", "hf_secret", "", "licence"},
+      {"s3://bucket/m.gguf", "", "", "AWS_ACCESS_KEY_ID"},
+      {"s3://bucket/m.gguf", "", "AKID", "AWS_REGION"},
+  }));
+  world.options.source = source;
+  world.options.hf_token = token;
+  if (!keys.empty()) world.options.aws = {keys, "secret", "", "us-east-1"};
+  world.host.lie_by([](const auto&) {
+    return std::optional(Lie{.status = 403, .headers = {"X-Error-Message: Access to model org/repo is restricted"}});
+  });
+  const auto outcome = world.run();
+  CHECK(word(outcome) == "Unauthorized");
+  CHECK_THAT(outcome.message, ContainsSubstring("HTTP 403 (Access to model org/repo is restricted)"));
+  CHECK_THAT(outcome.message, ContainsSubstring(fix));
+}
+
 TEST_CASE("no token goes to a host that is not Hugging Face's") {
   World world;
   world.serve(gguf(kSize));
