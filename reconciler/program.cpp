@@ -133,7 +133,8 @@ base::Result<> Program::start() {
     while (!synced())
       if (stopping_.wait_for(milliseconds{10})) return;
     base::log::info("synced");
-    // Before the first decision: a Pod template that names a class must not change when we learn of it later.
+    // Before the first decision, however long it takes: a template that lost the name of its class for want of an
+    // answer would restart Pods, and once more when it gets it back.
     if (options_.watch_namespaces.empty()) read_priority_classes();
     if (!options_.leader_elect) return set_leading(true);
     lease_->run([this] {
@@ -286,10 +287,19 @@ bool Program::check_crds() {
 
 void Program::read_priority_classes() {
   auto names = std::make_shared<std::set<std::string>>();
-  const auto listed = api_->list("/apis/scheduling.k8s.io/v1/priorityclasses", {}, [&](const base::JsonValue& object) {
-    names->insert(base::string_at(object, {"metadata", "name"}));
-  });
-  if (listed && listed->status == 200) controller_->set_priority_classes(std::move(names));
+  std::string said;
+  do {
+    names->clear();
+    const auto listed =
+        api_->list("/apis/scheduling.k8s.io/v1/priorityclasses", {}, [&](const base::JsonValue& object) {
+          names->insert(base::string_at(object, {"metadata", "name"}));
+        });
+    if (listed && listed->status == 200) return controller_->set_priority_classes(std::move(names));
+    auto problem = listed ? net::to_error(listed->refusal, "priorityclasses").to_string() : listed.error().to_string();
+    if (problem != said) base::log::warning("priority-classes-not-read", {{"problem", problem}});
+    said = std::move(problem);
+    if (listed && listed->status == 403) return;  // it is for the table of rights to say
+  } while (!stopping_.wait_for(kPause));
 }
 
 }  // namespace reconciler

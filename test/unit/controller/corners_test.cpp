@@ -1,0 +1,237 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "reconciler/checks/access.hpp"
+#include "test/unit/controller/running.hpp"
+
+using namespace std::chrono_literals;
+using fakes::Fault;
+using fakes::Json;
+
+namespace {
+
+[[maybe_unused]] const auto kNoSigpipe = std::signal(SIGPIPE, SIG_IGN);
+
+const std::string kDeployments = "/apis/apps/v1/namespaces/edge/deployments";
+const std::string kServices = "/api/v1/namespaces/edge/services";
+const std::string kClasses = "/apis/scheduling.k8s.io/v1/priorityclasses";
+
+/// What is logged while it lives.
+class Log {
+ public:
+  Log() : path_(std::filesystem::temp_directory_path() / ("llmkube-router-log-" + std::to_string(::getpid()))) {
+    const int file = ::open(path_.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_APPEND, 0600);
+    before_ = ::dup(STDERR_FILENO);
+    ::dup2(file, STDERR_FILENO);
+    ::close(file);
+  }
+  ~Log() {
+    ::dup2(before_, STDERR_FILENO);
+    ::close(before_);
+    std::filesystem::remove(path_);
+  }
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+  [[nodiscard]] int lines_with(const std::string& words) const {
+    const auto text = base::read_file(path_).value_or("");
+    int count = 0;
+    for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++count;
+    return count;
+  }
+
+ private:
+  std::filesystem::path path_;
+  int before_ = -1;
+};
+
+/// A call in RBAC's words: "patch inferenceservices/status".
+std::string right_of(const fakes::ApiServer::Call& call) {
+  auto target = call.target.substr(0, call.target.find('?'));
+  const bool watches = call.target.find("watch=1") != std::string::npos;
+  std::vector<std::string> steps;
+  for (std::size_t at = 1; at <= target.size();) {
+    const auto end = std::min(target.find('/', at), target.size());
+    steps.push_back(target.substr(at, end - at));
+    at = end + 1;
+  }
+  steps.erase(steps.begin(), steps.begin() + (steps.at(0) == "api" ? 2 : 3));
+  if (steps.at(0) == "namespaces" && steps.size() > 2) steps.erase(steps.begin(), steps.begin() + 2);
+  const bool is_one = steps.size() > 1;
+  const std::string resource = steps.at(0) + (steps.size() > 2 ? "/" + steps.at(2) : "");
+  std::string verb = call.method == "POST" ? "create" : call.method == "PATCH" ? "patch" : "delete";
+  if (call.method == "GET") verb = watches ? "watch" : is_one ? "get" : "list";
+  return verb + " " + resource;
+}
+
+}  // namespace
+
+TEST_CASE("a model that was removed while nobody was there leaves the status before it leaves the preset") {
+  Running r;
+  r.add_all();
+  REQUIRE(r.all_ready());
+  r.stop();
+  r.server.merge_patch(Running::kGroup + "inferenceservices/one", {{"spec", {{"models", {{{"name", "a"}}}}}}},
+                       "kubectl");
+  r.server.forget_calls();
+  r.start();
+  REQUIRE(Running::eventually([&] { return r.is_ready("one") && r.advertised("one") == 1; }, 15s));
+  const auto calls = r.server.calls();
+  const auto first = [&](const std::string& target) {
+    return std::ranges::find_if(calls, [&](const auto& call) {
+      return call.method == "PATCH" && call.target.find(target) != std::string::npos;
+    });
+  };
+  const auto told = first("inferenceservices/one/status");
+  const auto taken = first("configmaps/one-models");
+  REQUIRE(told != calls.end());
+  REQUIRE(taken != calls.end());
+  CHECK(told < taken);
+  CHECK(Json::parse(told->body)["status"]["advertisedModels"] == Json{"a"});
+}
+
+TEST_CASE("an API server that will not list the priority classes for a moment restarts no Pod") {
+  Running r;
+  r.stop();
+  r.server.create(
+      kClasses,
+      {{"apiVersion", "scheduling.k8s.io/v1"}, {"kind", "PriorityClass"}, {"metadata", {{"name", "llmkube-normal"}}}});
+  r.start();
+  r.add_all();
+  REQUIRE(r.all_ready());
+  const auto before = r.server.get(kDeployments + "/one").body;
+  REQUIRE(before["spec"]["template"]["spec"]["priorityClassName"] == "llmkube-normal");
+  r.stop();
+  r.server.inject(
+      {.kind = Fault::Kind::refuse, .method = "GET", .target = "priorityclasses", .times = 2, .status = 503});
+  r.server.forget_calls();
+  r.start();
+  REQUIRE(Running::eventually([&] { return r.program->leading(); }, 10s));
+  REQUIRE(Running::eventually([&] { return r.server.count("PATCH", "deployments/one") > 0; }, 10s));
+  CHECK(r.is_quiet());
+  CHECK(r.server.get(kDeployments + "/one").body["metadata"]["generation"] == before["metadata"]["generation"]);
+}
+
+TEST_CASE("an object that always fails costs one line for each change of its error, and keeps no other back") {
+  const Log log;
+  Running r;
+  REQUIRE(Running::eventually([&] { return r.program->leading(); }, 5s));
+  const auto refuse = [&](const std::string& reason, int status) {
+    r.server.inject({.kind = Fault::Kind::refuse,
+                     .method = "PATCH",
+                     .target = "deployments/one",
+                     .times = 1000,
+                     .status = status,
+                     .reason = reason});
+  };
+  refuse("Forbidden", 403);
+  r.add_all();
+  REQUIRE(Running::eventually([&] { return r.is_ready("two"); }, 15s));
+  const auto tries = [&] { return r.server.count("PATCH", "deployments/one"); };
+  REQUIRE(Running::eventually([&] { return tries() >= 6; }, 15s));
+  CHECK(log.lines_with("reconcile-failed isvc=edge/one") == 1);
+  r.server.clear_faults();
+  refuse("Invalid", 422);
+  REQUIRE(Running::eventually([&] { return log.lines_with("reconcile-failed isvc=edge/one") == 2; }, 15s));
+  const auto before = tries();
+  REQUIRE(Running::eventually([&] { return tries() >= before + 3; }, 15s));
+  CHECK(log.lines_with("reconcile-failed isvc=edge/one") == 2);
+  CHECK(tries() < 40);
+  r.server.clear_faults();
+  REQUIRE(r.all_ready());
+  CHECK(log.lines_with("reconcile-recovered isvc=edge/one") == 1);
+  CHECK(log.lines_with("isvc=edge/two") == 0);
+}
+
+TEST_CASE("every call is one that the table of rights names") {
+  Running r;
+  r.add_all();
+  REQUIRE(r.all_ready());
+  const auto one = Running::kGroup + "inferenceservices/one";
+  // An HPA comes and goes, a Job is left over, a router becomes a service of one model.
+  r.server.merge_patch(one, {{"spec", {{"autoscaling", {{"maxReplicas", 3}}}}}}, "kubectl");
+  const std::string scalers = "/apis/autoscaling/v2/namespaces/edge/horizontalpodautoscalers";
+  REQUIRE(Running::eventually([&] { return r.server.list(scalers).size() == 1; }, 10s));
+  r.server.merge_patch(one, {{"spec", {{"autoscaling", nullptr}, {"models", {{{"name", "a"}}}}}}}, "kubectl");
+  REQUIRE(Running::eventually([&] { return r.server.list(scalers).empty(); }, 10s));
+  r.server.remove(Running::kGroup + "inferenceservices/two");
+  REQUIRE(Running::eventually([&] { return r.server.count("DELETE", "/jobs/") > 0; }, 10s));
+  r.server.merge_patch(one, {{"spec", {{"runtime", "llamacpp"}, {"models", nullptr}, {"modelRef", "a"}}}}, "kubectl");
+  REQUIRE(Running::eventually([&] { return r.server.count("DELETE", "/configmaps/") > 0; }, 10s));
+  r.stop();
+
+  std::set<std::string> allowed;
+  for (const auto& rule : reconciler::access_rules())
+    for (const auto verb : rule.verbs)
+      allowed.insert(std::string(verb) + " " + std::string(rule.resource) +
+                     (rule.subresource.empty() ? "" : "/" + std::string(rule.subresource)));
+  std::set<std::string> used;
+  for (const auto& call : r.server.calls()) {
+    const bool is_nodes = call.target.find("fieldManager=node") != std::string::npos ||
+                          (call.method == "POST" && call.target.ends_with("/pods"));
+    if (is_nodes || call.target.find("accessreviews") != std::string::npos) continue;
+    used.insert(right_of(call));
+  }
+  for (const auto& right : used) {
+    INFO(right);
+    CHECK(allowed.contains(right));
+  }
+  CHECK(used.size() > 20);
+}
+
+TEST_CASE("who cannot renew its lease writes nothing more, also in the middle of a burst") {
+  Running r;
+  REQUIRE(Running::eventually([&] { return r.program->leading(); }, 5s));
+  r.server.inject({.kind = Fault::Kind::slow, .method = "PATCH", .target = "edge", .times = 1000, .delay = 60ms});
+  r.add_all();
+  REQUIRE(Running::eventually([&] { return r.writes() > 3; }, 5s));
+  // Its deadline is 1.2 s, and another one may lead 2 s after the last renewal.
+  r.server.inject({.kind = Fault::Kind::refuse, .target = "leases", .times = 1000, .status = 500});
+  REQUIRE(Running::eventually([&] { return !r.program->leading(); }, 3s));
+  std::this_thread::sleep_for(150ms);  // what the server had taken in already
+  const auto before = r.writes();
+  r.add_model("d");
+  std::this_thread::sleep_for(1500ms);
+  CHECK(r.writes() == before);
+  r.server.clear_faults();
+  CHECK(r.all_ready());
+}
+
+TEST_CASE("a child that somebody deletes takes the names with it, and they come back with the child") {
+  const auto path = GENERATE_COPY(kDeployments + "/one", kServices + "/one");
+  Running r;
+  r.add_all();
+  REQUIRE(r.all_ready());
+  r.server.forget_calls();
+  r.server.remove(path);
+  const auto told_none = [&] {
+    for (const auto& call : r.server.calls())
+      if (call.method == "PATCH" && call.target.find("inferenceservices/one/status") != std::string::npos &&
+          Json::parse(call.body)["status"]["advertisedModels"].empty())
+        return true;
+    return false;
+  };
+  CHECK(Running::eventually(told_none, 5s));
+  CHECK(Running::eventually([&] { return r.server.get(path).status == 200; }, 5s));
+  CHECK(r.all_ready());
+  CHECK(r.advertised("two") == 2);
+  CHECK(r.is_quiet());
+}
+
+TEST_CASE("the metrics tell of passes, the queue, API calls, watches, services and models") {
+  Running r;
+  r.add_all();
+  REQUIRE(r.all_ready());
+  r.server.cut_watches();
+  const auto has = [&](const std::string& line) { return r.program->scrape().find(line) != std::string::npos; };
+  for (const auto* line :
+       {"llmkube_router_reconcile_total{result=\"ok\"} ", "llmkube_router_reconcile_duration_seconds_count ",
+        "llmkube_router_queue_depth 0", "llmkube_router_api_requests_total{verb=\"patch\",code=\"200\"} ",
+        "llmkube_router_services{phase=\"Ready\"} 2", "llmkube_router_models{state=\"Ready\"} 3",
+        "llmkube_router_leader 1", "llmkube_router_watch_restarts_total{resource="}) {
+    INFO(line << "\n" << r.program->scrape());
+    CHECK(Running::eventually([&] { return has(line); }, 5s));
+  }
+}
