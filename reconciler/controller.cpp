@@ -127,21 +127,22 @@ Outcome Controller::pass_service(const Key& key) {
   }
   Decision decision = reconcile(parts_.settings, *observed, parts_.clock.wall());
   want_samples(key, decision, *observed);
-  if (!parts_.sampler.asked_all(key)) {
+  const bool all_asked = parts_.sampler.asked_all(key);
+  if (decision.status_first && (!all_asked || !decision.status)) {
+    look_again(key, decision, {});  // what takes a name away waits until the status can say so
+    return {};
+  }
+  if (!all_asked) {
     // A Pod that was never asked (it is new, or we are) is asked within a moment, and then this comes again. Until then
     // nothing is said about it: else each restart of ours would write statuses that it takes back at once.
     decision.status.reset();
     decision.annotations.clear();
-    if (decision.status_first) {  // what takes a name away waits until the status can say so
-      look_again(key, decision, {});
-      return {};
-    }
     const Outcome outcome = carry_out(key, decision);
     keep_problems(key, outcome.problems);
     look_again(key, decision, outcome);
     return outcome;
   }
-  if (decision.status_first && decision.status) {
+  if (decision.status_first) {
     const Outcome told = tell(key, observed->service.meta, decision);
     if (told.error || told.look_again) {  // nothing may change before the status says so
       look_again(key, decision, told);
