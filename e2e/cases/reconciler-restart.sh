@@ -30,3 +30,11 @@ unchanged "no object was written" "$quiet" "$(versions)"
 k patch isvc steady --type=json -p '[{"op": "add", "path": "/spec/models/1/aliases", "value": ["coder"]}]' >/dev/null
 within 30 "it works: a new alias is served" '"model":"qwen3-7b-coder"' chat "$NS" steady coder
 equal "in the same Pod" "$before" "$(pod_identity steady)"
+
+# an edit that was made while no reconciler was there comes back; an upgrade's restart is such a while
+system scale "$(reconciler)" --replicas=0 >/dev/null
+within 60 "the reconciler is gone again" '^$' system get pods -l app.kubernetes.io/component=reconciler -o name
+k patch cm steady-models --type=merge -p '{"data": {"agent.json": "{}"}}' >/dev/null
+system scale "$(reconciler)" --replicas="$replicas" >/dev/null
+within 60 "an edit of that time comes back" 'scheduling' k get cm steady-models -o jsonpath='{.data.agent\.json}'
+within 30 "and is no Conflict" '"AsExpected"' status steady '.status.conditions[] | select(.type == "Degraded") | .reason'
