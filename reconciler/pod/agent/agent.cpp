@@ -413,7 +413,8 @@ bool Agent::is_quiet() {
     resident = residency_.resident();
   }
   for (const auto& name : resident) {
-    if (server_.is_busy(name).value_or(false)) return false;
+    // No answer: a child in the middle of a long batch. That llama-server has gone is told by `list`.
+    if (server_.is_busy(name).value_or(true)) return false;
   }
   return true;
 }

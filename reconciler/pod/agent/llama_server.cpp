@@ -1,5 +1,6 @@
 #include "reconciler/pod/agent/llama_server.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "common/base/json.hpp"
@@ -10,7 +11,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kQuick{10'000};
+constexpr milliseconds kWrite{10'000};
+/// Prometheus waits 10 s for a scrape by default, and a GET is made twice where the first one is cut.
+constexpr milliseconds kBrief{2'000};
 constexpr milliseconds kPatient{120'000};
 /// The event stream is silent when nothing happens; that llama-server lives is told by `list`.
 constexpr milliseconds kSilence{3'600'000};
@@ -18,7 +21,7 @@ constexpr milliseconds kSilence{3'600'000};
 net::HttpClientOptions options(const std::string& url, milliseconds patience) {
   net::HttpClientOptions out;
   out.url = url;
-  out.timeouts = {.connect = milliseconds{2'000}, .read = patience, .write = kQuick, .total = patience};
+  out.timeouts = {.connect = milliseconds{2'000}, .read = patience, .write = kWrite, .total = patience};
   out.max_body_bytes = std::size_t{8} << 20U;
   out.max_line_bytes = std::size_t{1} << 20U;
   out.max_idle_connections = 1;
@@ -47,14 +50,18 @@ double requests_in_flight(std::string_view metrics) {
 LlamaServer::LlamaServer() = default;
 LlamaServer::~LlamaServer() = default;
 
-base::Result<std::unique_ptr<LlamaServer>> LlamaServer::make(const std::string& url, const std::string& api_key) {
-  auto quick = net::HttpClient::make(options(url, kQuick));
+base::Result<std::unique_ptr<LlamaServer>> LlamaServer::make(const std::string& url, const std::string& api_key,
+                                                             milliseconds patience) {
+  auto quick = net::HttpClient::make(options(url, patience));
   if (!quick) return std::unexpected(quick.error());
+  auto brief = net::HttpClient::make(options(url, std::min(patience, kBrief)));
+  if (!brief) return std::unexpected(brief.error());
   auto patient = net::HttpClient::make(options(url, kPatient));
   if (!patient) return std::unexpected(patient.error());
   std::unique_ptr<LlamaServer> server(new LlamaServer);
   if (!api_key.empty()) server->authorization_ = "Bearer " + api_key;
   server->quick_ = std::move(*quick);
+  server->brief_ = std::move(*brief);
   server->patient_ = std::move(*patient);
   return server;
 }
@@ -104,7 +111,7 @@ base::Result<> LlamaServer::reload(bool& refused) {
 
 base::Result<std::string> LlamaServer::metrics(const std::string& name) {
   const auto target = "/metrics?model=" + net::percent_encode(name) + "&autoload=false";
-  auto answer = ask(*quick_, "GET", target);
+  auto answer = ask(*brief_, "GET", target);
   if (!answer) return std::unexpected(answer.error());
   if (answer->status == 200) return std::move(answer->body);
   return base::fail(std::to_string(answer->status) + " " + error_message(answer->body), "GET " + target);

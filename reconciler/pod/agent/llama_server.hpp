@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,8 +19,10 @@ namespace agent {
 class LlamaServer {
  public:
   /// `api_key` may be empty; llama-server with a key answers everything but /health with 401 without it.
-  [[nodiscard]] static base::Result<std::unique_ptr<LlamaServer>> make(const std::string& url,
-                                                                       const std::string& api_key);
+  /// `patience`: one that lists no models for so long hangs. A busy one lists them at once, its children alone compute.
+  [[nodiscard]] static base::Result<std::unique_ptr<LlamaServer>> make(
+      const std::string& url, const std::string& api_key,
+      std::chrono::milliseconds patience = std::chrono::seconds{10});
   ~LlamaServer();
 
   [[nodiscard]] base::Result<Listing> list();
@@ -29,9 +32,10 @@ class LlamaServer {
   /// Re-reads the preset; returns when the models that it unloads are gone. `refused` is set when llama-server answered
   /// and said no, not when it did not answer.
   [[nodiscard]] base::Result<> reload(bool& refused);
-  /// Are requests processed or deferred in this model? One that is loading counts as busy, one not loaded as idle.
+  /// Are requests processed or deferred in this model? One that is loading counts as busy, one not loaded as idle. An
+  /// error says nothing: a child in the middle of a long batch answers when that is done.
   [[nodiscard]] base::Result<bool> is_busy(const std::string& name);
-  /// The model's own metrics; an error when it is not loaded.
+  /// The model's own metrics; an error when it is not loaded, or takes longer than a scrape may wait.
   [[nodiscard]] base::Result<std::string> metrics(const std::string& name);
   /// llama-server's build: "b11669-Debian".
   [[nodiscard]] base::Result<std::string> build();
@@ -51,6 +55,8 @@ class LlamaServer {
 
   std::string authorization_;
   std::unique_ptr<net::HttpClient> quick_;
+  /// For scrapes, which must not be lost because one model is busy.
+  std::unique_ptr<net::HttpClient> brief_;
   /// For a reload, which blocks for as long as models take to stop.
   std::unique_ptr<net::HttpClient> patient_;
 };

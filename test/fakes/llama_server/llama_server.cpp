@@ -101,6 +101,7 @@ class LlamaServer::Impl {
   std::uint16_t port = 0;
   std::atomic<std::int64_t> token_ms = 1;
   std::atomic<bool> hangs = false;
+  std::atomic<bool> metrics_hang = false;
   std::atomic<std::size_t> crowded = 0;
   std::atomic<std::size_t> abandoned = 0;
   std::atomic<std::size_t> large_bytes = 0;
@@ -234,7 +235,7 @@ class LlamaServer::Impl {
   void serve(int socket) {
     std::string pending;
     while (auto request = read_request(socket, pending)) {
-      while (hangs) {
+      while (hangs || (metrics_hang && request->target.starts_with("/metrics?"))) {
         std::unique_lock lock(mutex_);
         if (changed_.wait_for(lock, Milliseconds{10}, [this] { return stopping_; })) return;
       }
@@ -502,6 +503,7 @@ void LlamaServer::set_reload(std::vector<LlamaModel> models, bool unloads) {
 }
 void LlamaServer::refuse_reload(std::string message) { impl_->set_reload(std::nullopt, false, std::move(message)); }
 void LlamaServer::hang(bool on) { impl_->hangs = on; }
+void LlamaServer::hang_metrics(bool on) { impl_->metrics_hang = on; }
 void LlamaServer::refuse_events() { impl_->refuse_events(); }
 void LlamaServer::stop() { impl_->stop(); }
 std::vector<std::string> LlamaServer::requests() const { return impl_->requests(); }

@@ -46,6 +46,8 @@ class LlamaServer {
   void refuse_reload(std::string message);
   /// Connections are accepted and nothing is answered.
   void hang(bool on);
+  /// Only models' metrics are not answered, as while a child computes a long batch.
+  void hang_metrics(bool on);
   /// The event stream ends, and further ones are 404.
   void refuse_events();
   /// Stops listening and cuts everything, as a process that ends.

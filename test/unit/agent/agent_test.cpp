@@ -33,7 +33,7 @@ struct Pod {
     std::filesystem::create_directories(folder);
     write("agent.json", config);
     write("models.ini", preset(models));
-    llama = std::move(*agent::LlamaServer::make(server.url(), ""));
+    llama = std::move(*agent::LlamaServer::make(server.url(), "", seconds{2}));
     agent.emplace(
         agent::Agent::Options{
             .config_path = folder / "agent.json",
@@ -206,6 +206,31 @@ TEST_CASE("a llama-server that goes away makes the Pod unready, and /state says 
   CHECK_THAT(pod.why(), ContainsSubstring("llama-server"));
 }
 
+TEST_CASE("a llama-server that hangs makes the Pod unready, one that is busy does not, and neither is loaded anew") {
+  Pod pod({{"a"}}, R"({"preload":["a"]})");
+  REQUIRE(eventually([&] { return pod.ready(); }));
+  SECTION("it hangs") {
+    pod.server.hang(true);
+    CHECK(eventually([&] { return !pod.ready(); }));
+    CHECK_THAT(pod.why(), ContainsSubstring("llama-server: ") && ContainsSubstring("/models: no answer"));
+    pod.server.hang(false);
+    CHECK(eventually([&] { return pod.ready(); }));
+  }
+  SECTION("its child is busy with a long batch") {
+    pod.server.hang_metrics(true);
+    const auto end = std::chrono::steady_clock::now() + seconds{3};
+    bool always = true;
+    while (std::chrono::steady_clock::now() < end) {
+      always = always && pod.ready();
+      std::this_thread::sleep_for(milliseconds{20});
+    }
+    CHECK(always);
+    // The rest of a scrape is there, in time.
+    CHECK_THAT(pod.agent->metrics(), ContainsSubstring("router_agent_model_resident{model=\"a\"} 1"));
+  }
+  CHECK(pod.server.loads("a") == 1);
+}
+
 TEST_CASE("a scrape asks resident models only, and never so that one could be loaded") {
   Pod pod({{"a"}, {"b"}}, R"({"preload":["a"]})");
   REQUIRE(eventually([&] { return pod.ready(); }));
@@ -235,6 +260,19 @@ TEST_CASE("drain waits for the last request, and the Pod is unready meanwhile") 
   drain.join();
   CHECK(drained);
   CHECK(pod.server.abandoned() == 0);
+}
+
+TEST_CASE("drain waits for a model that is too busy to say so") {
+  Pod pod({{"a"}}, R"({"preload":["a"]})");
+  REQUIRE(eventually([&] { return pod.ready(); }));
+  pod.server.hang_metrics(true);
+  std::atomic<bool> drained = false;
+  std::thread drain([&] { drained = pod.agent->drain(); });
+  std::this_thread::sleep_for(seconds{5});
+  CHECK_FALSE(drained);
+  pod.server.hang_metrics(false);
+  drain.join();
+  CHECK(drained);
 }
 
 TEST_CASE("a llama-server whose container alone is restarted ends the drain: the Pod becomes ready again") {
