@@ -79,7 +79,8 @@ void Reporter::run() {
     last = now;
     const auto total = progress_.total();
     if (terminal_) {
-      std::fprintf(stderr, "\r%-79s", progress_bar(done, total, speed).substr(0, 79).c_str());
+      // The cursor goes back, so that a line of the log takes the bar's place.
+      std::fprintf(stderr, "\r%-79s\r", progress_bar(done, total, speed).substr(0, 79).c_str());
       std::fflush(stderr);
     } else {
       base::log::info("progress", {{"state", to_string(progress_.state())},
