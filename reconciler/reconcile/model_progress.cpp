@@ -193,12 +193,18 @@ Verdict judge(const Plan& plan, ServedModel& model, std::size_t index) {
 /// others are on their way, and after a fetch that failed.
 std::optional<Artifact> files_in_use(const Plan& plan, const ServedModel& model) {
   if (model.object == nullptr || model.claim_view == nullptr) return std::nullopt;
+  std::optional<Artifact> latest;
+  std::optional<base::WallTime> completed_at;
   for (const auto& job : plan.observed.jobs) {
     if (!job.complete || job.model != model.entry.name || job.meta.owner_uid != model.model().metadata.uid ||
-        job.claim_uid != model.claim_view->meta.uid)
+        job.claim_uid != model.claim_view->meta.uid || (latest && job.completed_at <= completed_at))
       continue;
-    if (auto result = parse_fetch_result(job.fetched); result && result->artifact) return result->artifact;
+    auto result = parse_fetch_result(job.fetched);
+    if (!result || !result->artifact) continue;
+    latest = std::move(result->artifact);
+    completed_at = job.completed_at;
   }
+  if (latest) return latest;
   // A Pod that is up pins its claim, so the files that its preset names are on this very one.
   const auto& config_map = plan.observed.config_map;
   const bool mounted = std::ranges::any_of(plan.observed.pods, &PodView::ready);

@@ -151,12 +151,43 @@ int rank(ModelState state) {
   return kRanks[static_cast<std::size_t>(state)];
 }
 
+bool is_ephemeral(const Settings& settings, const ObservedModel& observed, const ServiceObject& service) {
+  return source_claim(observed.model.view->spec.source).empty() &&
+         choose_cache(settings, *service.view).kind == CachePlan::Kind::ephemeral;
+}
+
+/// What a service's status says of the Model: each of its Pods fetches by itself, and only the service follows them.
+ModelOutlook told_by(const ServiceObject& service, const std::string& model) {
+  ModelOutlook told{ModelState::pending, "FetchPending", "each Pod fetches into its own cache", std::nullopt};
+  const json status = parse_status(service.status);
+  const auto list = status.find("models");
+  if (list == status.end() || !list->is_array()) return told;
+  for (const auto& entry : *list) {
+    if (!entry.is_object() || entry.value("name", "") != model) continue;
+    told.reason = entry.value("reason", "");
+    told.message = entry.value("message", "");
+    told.state = state_of(told.reason);
+    if (entry.contains("sizeBytes"))
+      told.artifact = Artifact{{}, {}, entry.value("sizeBytes", std::int64_t{0}), entry.value("sha256", "")};
+  }
+  return told;
+}
+
 ModelOutlook outlook(const Settings& settings, const ObservedModel& observed) {
   if (!observed.model.mistakes.empty())
     return {ModelState::failed, "ModelInvalid", observed.model.mistakes, std::nullopt};
   ModelOutlook best;
   bool any = false;
+  const auto take = [&](ModelOutlook seen) {
+    if (any && rank(seen.state) <= rank(best.state)) return;
+    best = std::move(seen);
+    any = true;
+  };
   for (const auto* service : places(settings, observed)) {
+    if (is_ephemeral(settings, observed, *service)) {
+      take(told_by(*service, observed.model.meta.name));
+      continue;
+    }
     Observed seen;
     seen.service = *service;
     seen.models.emplace(observed.model.meta.name, observed.model);
@@ -166,9 +197,7 @@ ModelOutlook outlook(const Settings& settings, const ObservedModel& observed) {
     seen.progress = observed.progress;
     const Plan plan = make_plan(settings, seen);
     const auto consider = [&](const ServedModel& model) {
-      if (model.object == nullptr || (any && rank(model.state) <= rank(best.state))) return;
-      best = {model.state, model.reason, model.message, model.artifact};
-      any = true;
+      if (model.object != nullptr) take({model.state, model.reason, model.message, model.artifact});
     };
     for (const auto& model : plan.models) consider(model);
     if (plan.draft) consider(*plan.draft);
@@ -198,13 +227,17 @@ std::vector<Condition> conditions_of(const ModelOutlook& now) {
 void decide_model_status(const Settings& settings, const ObservedModel& observed, base::WallTime now,
                          Decision& decision) {
   const auto& model = *observed.model.view;
+  constexpr std::chrono::seconds kEphemeralInterval{15};
   const auto seen = outlook(settings, observed);
+  // A status is not announced to whom it speaks of.
+  if (std::ranges::any_of(observed.services, [&](const auto& at) { return is_ephemeral(settings, observed, at); }))
+    look_again(decision, kEphemeralInterval);
   const json previous = parse_status(observed.model.status);
   const auto phase = std::ranges::find(kPhases, seen.state, &ModelPhase::state)->phase;
   json status = {{"phase", phase}, {"observedGeneration", observed.model.meta.generation}};
   if (source_claim(model.spec.source).empty()) status["cacheKey"] = api::cache_key(model.spec.source);
   if (seen.artifact) {
-    status["path"] = seen.artifact->path;
+    if (!seen.artifact->path.empty()) status["path"] = seen.artifact->path;
     status["size"] = human_size(seen.artifact->size_bytes);
     if (!seen.artifact->sha256.empty()) status["sha256"] = seen.artifact->sha256;
   }

@@ -215,3 +215,22 @@ TEST_CASE("a clock that was wrong for a moment keeps nobody waiting for years") 
   scene.now -= kYear;
   CHECK(decide(scene).requeue_after == std::chrono::seconds{30});
 }
+
+TEST_CASE("a Model in an ephemeral cache tells what the service says of it, and asks again") {
+  Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}],
+                  "modelCache": {"persistence": "Ephemeral"}})");
+  scene.add_model("a");
+  CHECK(phase_of(decide(scene)) == "Pending");
+  CHECK_THAT(*decide(scene).status, ContainsSubstring("FetchPending"));
+  scene.add_pod("edge-multi-model-0",
+                R"({"phase":"Running","initContainerStatuses":[{"name":"model-fetch-0","state":{"terminated":
+                {"exitCode":0,"message":)" +
+                    base::quote_json(fetch_result("a")) + "}}}]}");
+  scene.write_status();
+  const auto decision = decide(scene);
+  CHECK(phase_of(decision) == "Ready");
+  CHECK(json::parse(*decision.status)["status"]["size"] == "2.2 GiB");
+  CHECK(decision.requeue_after == std::chrono::seconds{15});
+  scene.observed.models.at("a").status = json::parse(*decision.status)["status"].dump();
+  CHECK_FALSE(decide(scene).status);
+}

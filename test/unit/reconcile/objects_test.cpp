@@ -327,6 +327,21 @@ TEST_CASE("a changed source has a Job of its own, and what is there is served un
   CHECK_THAT(preset, ContainsSubstring("[phi4-mini]\nmodel = /models/0123456789abcdef/phi4-mini.gguf"));
 }
 
+TEST_CASE("of several sources before, the last that was fetched is served meanwhile") {
+  Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}]})");
+  const std::size_t newest = GENERATE(0U, 1U);
+  for (const std::size_t i : {0U, 1U}) {
+    scene.add_model("a", R"({"source": "https://models.example/v)" + std::to_string(i) + R"(.gguf"})");
+    scene.add_fetched("a");
+    scene.observed.jobs[i].fetched = fetch_result("v" + std::to_string(i));
+    scene.observed.jobs[i].completed_at = scene.now + std::chrono::minutes{i == newest ? 2 : 1};
+  }
+  scene.add_model("a", R"({"source": "https://models.example/v2.gguf"})");
+  scene.add_job("a");
+  CHECK_THAT(object_of(scene.decide(), Kind::config_map)["data"]["models.ini"].get<std::string>(),
+             ContainsSubstring("/v" + std::to_string(newest) + ".gguf"));
+}
+
 TEST_CASE("a Job that somebody deleted does not take a model out of service") {
   Scene scene = serving();
   scene.observed.jobs.erase(scene.observed.jobs.begin());
