@@ -125,9 +125,9 @@ class LlamaServer::Impl {
     reload_unloads_ = unloads;
     refusal_ = std::move(refusal);
   }
-  void refuse_events() {
+  void cut_events(bool for_good) {
     const std::lock_guard lock(mutex_);
-    events_refused_ = true;
+    events_refused_ = for_good;
     for (const int socket : followers_) ::shutdown(socket, SHUT_RDWR);
   }
 
@@ -504,7 +504,8 @@ void LlamaServer::set_reload(std::vector<LlamaModel> models, bool unloads) {
 void LlamaServer::refuse_reload(std::string message) { impl_->set_reload(std::nullopt, false, std::move(message)); }
 void LlamaServer::hang(bool on) { impl_->hangs = on; }
 void LlamaServer::hang_metrics(bool on) { impl_->metrics_hang = on; }
-void LlamaServer::refuse_events() { impl_->refuse_events(); }
+void LlamaServer::cut_events() { impl_->cut_events(false); }
+void LlamaServer::refuse_events() { impl_->cut_events(true); }
 void LlamaServer::stop() { impl_->stop(); }
 std::vector<std::string> LlamaServer::requests() const { return impl_->requests(); }
 std::size_t LlamaServer::count(const std::string& request) const {

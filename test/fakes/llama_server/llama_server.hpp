@@ -48,6 +48,8 @@ class LlamaServer {
   void hang(bool on);
   /// Only models' metrics are not answered, as while a child computes a long batch.
   void hang_metrics(bool on);
+  /// The event stream is cut; it may be asked for again.
+  void cut_events();
   /// The event stream ends, and further ones are 404.
   void refuse_events();
   /// Stops listening and cuts everything, as a process that ends.

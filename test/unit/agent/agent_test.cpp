@@ -122,6 +122,16 @@ TEST_CASE("a model whose child is killed is loaded again when the event says so"
   CHECK(pod.ready());
 }
 
+TEST_CASE("an event stream that is cut is followed again") {
+  Pod pod({{"a"}}, R"({"preload":["a"]})");
+  REQUIRE(eventually([&] { return pod.ready(); }));
+  REQUIRE(eventually([&] { return pod.server.count("GET /models/sse") == 1; }));
+  pod.server.cut_events();
+  REQUIRE(eventually([&] { return pod.server.count("GET /models/sse") == 2; }));
+  pod.server.kill("a");
+  CHECK(eventually([&] { return pod.server.loads("a") == 2; }, milliseconds{2'500}));
+}
+
 TEST_CASE("without the event stream the same is seen by asking") {
   Pod pod({{"a"}}, R"({"preload":["a"]})");
   REQUIRE(eventually([&] { return pod.ready(); }));
