@@ -3,6 +3,14 @@
 . "$(dirname "$0")/../lib/case.sh"
 
 container() { k get deploy "$1" -o json | jq -c ".spec.template.spec.containers[] | select(.name == \"llama-server\") | $2"; }
+# visible_devices ISVC — what llama-server in the service's Pod is told of its GPUs; its process is the one in the Pod's cgroup.
+visible_devices() {
+  local uid process
+  uid=$(k get pods -l "inference.llmkube.dev/service=$1" -o jsonpath='{.items[0].metadata.uid}')
+  for process in $(pgrep -f 'llama-server .*models-preset'); do
+    grep -qE "pod(${uid}|${uid//-/_})" "/proc/$process/cgroup" && tr '\0' '\n' <"/proc/$process/environ" | grep NVIDIA_VISIBLE_DEVICES
+  done
+}
 model phi4-mini | apply >/dev/null
 { service kubernetes phi4-mini; echo '  resources: {requests: {nvidia.com/gpu: 1}}'
   service llmkube phi4-mini; echo '  resources: {gpu: 1}'
@@ -12,7 +20,7 @@ for s in kubernetes llmkube; do
   equal "$s: one GPU in requests and limits" '["1","1"]' "$(container "$s" '[.resources.requests["nvidia.com/gpu"], .resources.limits["nvidia.com/gpu"]]')"
   equal "$s: the CUDA image" '"localhost/llama-server:cuda"' "$(container "$s" .image)"
   equal "$s: Recreate" Recreate "$(k get deploy "$s" -o jsonpath='{.spec.strategy.type}')"
-  check "$s: the device is in the container" 'GPU-fake-' sh -c "tr '\\0' '\\n' </proc/\$(pgrep -f 'llama-server .*models-preset' | head -n 1)/environ | grep NVIDIA_VISIBLE_DEVICES"
+  check "$s: the device is in the container" 'GPU-fake-' visible_devices "$s"
 done
 ready none
 equal "none: no GPU" 'null' "$(container none '.resources.limits["nvidia.com/gpu"]')"

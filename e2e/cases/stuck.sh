@@ -11,7 +11,7 @@ ready fine    # its files are there from now on
   service no-claim phi4-mini; echo '  modelCache: {claimName: nowhere}'
   service no-model phi4-mini nobody
   service no-node phi4-mini; echo '  nodeSelector: {disk: nowhere}'
-  service no-gpu phi4-mini; echo '  resources: {requests: {nvidia.com/gpu: 8}}'
+  service no-gpu phi4-mini; echo '  resources: {requests: {nvidia.com/gpu: 64}}'
   service no-image phi4-mini; echo '  image: localhost/no-such-image:e2e'
   service no-secret phi4-mini; echo '  env: [{name: TOKEN, valueFrom: {secretKeyRef: {name: no-such-secret, key: a}}}]'
   service crash phi4-mini; echo '  extraArgs: ["--timeout", "soon"]'; } | apply >/dev/null
@@ -19,7 +19,7 @@ within 60 "a claim that names no StorageClass" 'False ClaimPending .*unbound.*St
 within 30 "a claim that is not there" 'False ClaimNotFound .*nowhere' why no-claim
 within 30 "a Model that is not there, and how to look" 'False ModelsMissing .*nobody.*not found in namespace .*kubectl get mdl' why no-model
 within 60 "no node: the scheduler's word" 'False Unschedulable .*nodes? are available' why no-node
-within 60 "no GPU: the resource's name" 'False InsufficientGPU waiting for 8 nvidia.com/gpu' why no-gpu
+within 60 "no GPU: the resource's name" 'False InsufficientGPU waiting for 64 nvidia.com/gpu' why no-gpu
 equal "phase WaitingForGPU" '"WaitingForGPU"' "$(status no-gpu .status.phase)"
 within 90 "an image that cannot be pulled" 'False ImagePullFailed .*no-such-image' why no-image
 within 60 "a Secret that is not there" 'False ContainerNotStarting .*no-such-secret' why no-secret
