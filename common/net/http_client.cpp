@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <httplib.h>
-#include <openssl/pem.h>
+#include <openssl/err.h>
 #include <poll.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -11,9 +11,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <climits>
+#include <cstring>
 #include <utility>
 
-#include "common/net/openssl.hpp"
+#include "common/net/client_context.hpp"
 
 #ifndef CPPHTTPLIB_OPENSSL_SUPPORT
 #error "cpp-httplib's macros come from pkg-config, with OpenSSL"
@@ -28,64 +30,159 @@ using Steady = std::chrono::steady_clock;
 constexpr std::chrono::seconds kLongestIdle{60};
 constexpr std::size_t kLargestStreamError = std::size_t{1} << 20U;
 
-std::vector<Owned<X509>> read_certificates(const std::string& pem) {
-  std::vector<Owned<X509>> found;
-  const auto bio = reader(pem);
-  while (X509* certificate = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) found.emplace_back(certificate);
-  ERR_clear_error();  // the end of the text is an "error" too
-  return found;
-}
-
 bool is_ip_address(const std::string& host) {
   std::array<unsigned char, 16> address{};
   return inet_pton(AF_INET, host.c_str(), address.data()) == 1 ||
          inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
 }
 
-/// Where the verify callback leaves its reason: a string of the connection that owns the context.
-int reason_slot() {
-  static const int slot = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
-  return slot;
-}
+/// The library's client with a TLS of ours below it: one context for all connections of a server, a buffer to read
+/// from (the library takes heads byte by byte), a request in one write.
+class TlsClient final : public httplib::ClientImpl {
+ public:
+  TlsClient(const ServerUrl& server, std::shared_ptr<SSL_CTX> context, const HttpTimeouts& timeouts,
+            milliseconds read_timeout)
+      : ClientImpl(server.host, server.port),
+        host_name_(server.host),
+        context_(std::move(context)),
+        timeouts_(timeouts),
+        read_timeout_(read_timeout) {}
+  ~TlsClient() override { shutdown_ssl(socket_, true); }
 
-int note_verify_failure(int verified, X509_STORE_CTX* store) {
-  if (verified == 1) return 1;
-  const auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  if (auto* reason = static_cast<std::string*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), reason_slot())))
-    *reason = X509_verify_cert_error_string(X509_STORE_CTX_get_error(store));
-  return verified;
-}
+  /// Why the certificate was refused, once.
+  std::string take_verify_failure() { return std::exchange(verify_failure_, {}); }
 
-base::Result<> trust(SSL_CTX* context, const ClientTls& tls, const std::string& host) {
-  const auto authorities = read_certificates(tls.ca_pem);
-  if (authorities.empty()) return base::fail("no certificate authority to trust", host, "give its certificate as PEM");
-  X509_STORE* store = X509_STORE_new();
-  for (const auto& authority : authorities) X509_STORE_add_cert(store, authority.get());
-  SSL_CTX_set_cert_store(context, store);  // takes it over
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, note_verify_failure);
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-  X509_VERIFY_PARAM* checks = SSL_CTX_get0_param(context);
-  X509_VERIFY_PARAM_set_hostflags(checks, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-  const std::string& name = tls.server_name.empty() ? host : tls.server_name;
-  const int set = is_ip_address(name) ? X509_VERIFY_PARAM_set1_ip_asc(checks, name.c_str())
-                                      : X509_VERIFY_PARAM_set1_host(checks, name.c_str(), name.size());
-  if (set != 1) return base::fail("not a name that a certificate can hold", name);
-  return {};
-}
+ private:
+  class Stream;
 
-base::Result<> identify(SSL_CTX* context, const ClientTls& tls, const std::string& host) {
-  if (tls.certificate_pem.empty()) return {};
-  const auto chain = read_certificates(tls.certificate_pem);
-  const auto bio = reader(tls.key_pem);
-  const Owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
-  if (chain.empty() || key == nullptr) return base::fail("the client certificate or its key is not PEM", host);
-  bool good = SSL_CTX_use_certificate(context, chain.front().get()) == 1;
-  for (std::size_t i = 1; i < chain.size(); ++i) good = good && SSL_CTX_add1_chain_cert(context, chain[i].get()) == 1;
-  good = good && SSL_CTX_use_PrivateKey(context, key.get()) == 1 && SSL_CTX_check_private_key(context) == 1;
-  ERR_clear_error();
-  if (!good) return base::fail("the client certificate and its key do not match", host);
-  return {};
+  bool create_and_connect_socket(Socket& socket, httplib::Error& error) override {
+    if (!ClientImpl::create_and_connect_socket(socket, error)) return false;
+    ::fcntl(socket.sock, F_SETFL, ::fcntl(socket.sock, F_GETFL) | O_NONBLOCK);
+    socket.ssl = SSL_new(context_.get());
+    if (socket.ssl != nullptr && shake_hands(socket)) return true;
+    error = httplib::Error::SSLConnection;
+    shutdown_ssl(socket, false);
+    shutdown_socket(socket);
+    close_socket(socket);
+    return false;
+  }
+
+  void shutdown_ssl(Socket& socket, bool gracefully) override {
+    SSL* const ssl = std::exchange(socket.ssl, nullptr);
+    if (ssl == nullptr) return;
+    ERR_clear_error();
+    if (gracefully && SSL_is_init_finished(ssl) != 0) SSL_shutdown(ssl);
+    SSL_free(ssl);
+    ERR_clear_error();
+  }
+
+  bool process_socket(const Socket& socket, std::function<bool(httplib::Stream&)> callback) override;
+
+  bool shake_hands(const Socket& socket) {
+    SSL_set_fd(socket.ssl, socket.sock);
+    if (!is_ip_address(host_name_)) SSL_set_tlsext_host_name(socket.ssl, host_name_.c_str());
+    const auto deadline = Steady::now() + timeouts_.connect;
+    while (true) {
+      ERR_clear_error();
+      const int result = SSL_connect(socket.ssl);
+      if (result == 1) return true;
+      const auto left = std::chrono::ceil<milliseconds>(deadline - Steady::now());
+      if (!wait_for(socket, SSL_get_error(socket.ssl, result), left)) break;
+    }
+    verify_failure_ = verify_failure(socket.ssl);
+    return false;
+  }
+
+  /// Until the socket can do what OpenSSL wants; false when the time is over or it failed for good.
+  static bool wait_for(const Socket& socket, int ssl_error, milliseconds time) {
+    if (ssl_error != SSL_ERROR_WANT_READ && ssl_error != SSL_ERROR_WANT_WRITE) return false;
+    pollfd waiting{socket.sock, static_cast<short>(ssl_error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT), 0};
+    return ::poll(&waiting, 1, static_cast<int>(std::max<std::int64_t>(time.count(), 0))) == 1;
+  }
+
+  const std::string host_name_;
+  const std::shared_ptr<SSL_CTX> context_;
+  const HttpTimeouts timeouts_;
+  const milliseconds read_timeout_;
+  std::string verify_failure_;
+};
+
+/// Reads and writes of one request.
+class TlsClient::Stream final : public httplib::Stream {
+ public:
+  Stream(const TlsClient& client, const Socket& socket) : client_(client), socket_(socket) {}
+
+  bool is_readable() const override { return at_ < end_ || SSL_has_pending(socket_.ssl) != 0; }
+  bool is_writable() const override { return true; }
+  ssize_t read(char* into, std::size_t size) override {
+    if (!flush()) return -1;
+    if (at_ == end_) {
+      const auto got = receive();
+      if (got <= 0) return got;
+    }
+    const auto count = std::min(size, end_ - at_);
+    std::memcpy(into, buffer_.data() + at_, count);
+    at_ += count;
+    return static_cast<ssize_t>(count);
+  }
+  using httplib::Stream::write;
+  /// Head and body go out together when the answer is asked for.
+  ssize_t write(const char* bytes, std::size_t size) override {
+    unsent_.append(bytes, size);
+    return static_cast<ssize_t>(size);
+  }
+  void get_remote_ip_and_port(std::string&, int&) const override {}
+  void get_local_ip_and_port(std::string&, int&) const override {}
+  socket_t socket() const override { return socket_.sock; }
+
+ private:
+  bool flush() {
+    std::string_view left = unsent_;
+    while (!left.empty()) {
+      ERR_clear_error();
+      const int sent =
+          SSL_write(socket_.ssl, left.data(), static_cast<int>(std::min<std::size_t>(left.size(), INT_MAX)));
+      if (sent > 0) {
+        left.remove_prefix(static_cast<std::size_t>(sent));
+      } else if (!wait_for(socket_, SSL_get_error(socket_.ssl, sent), client_.timeouts_.write)) {
+        return false;
+      }
+    }
+    unsent_.clear();
+    return true;
+  }
+
+  /// What came, up to the buffer's size; 0 when the server closed properly, -1 when it was cut or silent.
+  ssize_t receive() {
+    // An answer is not there yet when it is asked for: to wait first saves a read.
+    bool wait = SSL_has_pending(socket_.ssl) == 0;
+    int error = SSL_ERROR_WANT_READ;
+    while (true) {
+      if (wait && !wait_for(socket_, error, client_.read_timeout_)) return -1;
+      ERR_clear_error();
+      const int got = SSL_read(socket_.ssl, buffer_.data(), static_cast<int>(buffer_.size()));
+      if (got > 0) {
+        at_ = 0;
+        end_ = static_cast<std::size_t>(got);
+        return got;
+      }
+      error = SSL_get_error(socket_.ssl, got);
+      if (error == SSL_ERROR_ZERO_RETURN) return 0;
+      wait = true;
+    }
+  }
+
+  const TlsClient& client_;
+  const Socket& socket_;
+  std::string unsent_;
+  std::array<char, 4096> buffer_;
+  std::size_t at_ = 0;
+  std::size_t end_ = 0;
+};
+
+bool TlsClient::process_socket(const Socket& socket, std::function<bool(httplib::Stream&)> callback) {
+  Stream stream(*this, socket);
+  return callback(stream);
 }
 
 bool is_clean(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) == text.npos; }
@@ -273,18 +370,13 @@ class CancellableSocket {
 /// One connection, used by one thread at a time.
 class HttpClient::Connection {
  public:
-  static base::Result<std::unique_ptr<Connection>> make(const HttpClientOptions& options, const ServerUrl& server,
-                                                        milliseconds read_timeout) {
+  /// `context` is null for a server without TLS.
+  static std::unique_ptr<Connection> make(const HttpClientOptions& options, const ServerUrl& server,
+                                          std::shared_ptr<SSL_CTX> context, milliseconds read_timeout) {
     std::unique_ptr<Connection> connection(new Connection);
-    if (server.tls) {
-      auto client = std::make_unique<httplib::SSLClient>(server.host, server.port);
-      SSL_CTX* context = client->ssl_context();
-      if (context == nullptr) return base::fail("no TLS context", server.host);
-      client->enable_server_certificate_verification(false);  // OpenSSL's own, below, trusts only what it is given
-      const ClientTls tls = options.tls.value_or(ClientTls{});
-      if (auto trusted = trust(context, tls, server.host); !trusted) return std::unexpected(trusted.error());
-      if (auto known = identify(context, tls, server.host); !known) return std::unexpected(known.error());
-      SSL_CTX_set_ex_data(context, reason_slot(), &connection->verify_failure_);
+    if (context != nullptr) {
+      auto client = std::make_unique<TlsClient>(server, std::move(context), options.timeouts, read_timeout);
+      connection->tls_ = client.get();
       connection->client_ = std::move(client);
     } else {
       connection->client_ = std::make_unique<httplib::ClientImpl>(server.host, server.port);
@@ -341,7 +433,8 @@ class HttpClient::Connection {
 
   std::string describe(httplib::Error error, const Cancellation* cancellation) {
     if (cancellation != nullptr && cancellation->cancelled()) return "cancelled";
-    if (!verify_failure_.empty()) return "certificate not accepted: " + std::exchange(verify_failure_, {});
+    if (auto reason = tls_ == nullptr ? std::string{} : tls_->take_verify_failure(); !reason.empty())
+      return "certificate not accepted: " + reason;
     static constexpr std::array<std::pair<httplib::Error, std::string_view>, 6> kWords{{
         {httplib::Error::Connection, "cannot connect"},
         {httplib::Error::Read, "no answer, or it was cut"},
@@ -355,8 +448,8 @@ class HttpClient::Connection {
     return httplib::to_string(error);
   }
 
-  std::string verify_failure_;  // outlives client_, whose context points to it
   std::unique_ptr<httplib::ClientImpl> client_;
+  TlsClient* tls_ = nullptr;  // client_, when it speaks TLS
   CancellableSocket* current_ = nullptr;
   Steady::time_point last_used_ = Steady::now();
 };
@@ -364,20 +457,22 @@ class HttpClient::Connection {
 base::Result<std::unique_ptr<HttpClient>> HttpClient::make(HttpClientOptions options) {
   auto server = parse_server_url(options.url);
   if (!server) return std::unexpected(server.error());
+  std::shared_ptr<SSL_CTX> context;
   if (server->tls) {
-    if (auto probe = Connection::make(options, *server, options.timeouts.read); !probe)
-      return std::unexpected(probe.error());
+    auto made = make_client_context(options.tls.value_or(ClientTls{}), server->host);
+    if (!made) return std::unexpected(made.error());
+    context = std::move(*made);
   }
-  return std::unique_ptr<HttpClient>(new HttpClient(std::move(options), std::move(*server)));
+  return std::unique_ptr<HttpClient>(new HttpClient(std::move(options), std::move(*server), std::move(context)));
 }
 
-HttpClient::HttpClient(HttpClientOptions options, ServerUrl server)
-    : options_(std::move(options)), server_(std::move(server)) {}
+HttpClient::HttpClient(HttpClientOptions options, ServerUrl server, std::shared_ptr<ssl_ctx_st> context)
+    : options_(std::move(options)), server_(std::move(server)), context_(std::move(context)) {}
 
 HttpClient::~HttpClient() = default;
 
-base::Result<std::unique_ptr<HttpClient::Connection>> HttpClient::connect_later(milliseconds read_timeout) const {
-  return Connection::make(options_, server_, read_timeout);
+std::unique_ptr<HttpClient::Connection> HttpClient::connect_later(milliseconds read_timeout) const {
+  return Connection::make(options_, server_, context_, read_timeout);
 }
 
 std::unique_ptr<HttpClient::Connection> HttpClient::take_idle() {
@@ -404,11 +499,7 @@ base::Result<HttpResponse> HttpClient::send(const HttpRequest& request, Cancella
 
   for (int tries = 0;; ++tries) {
     auto connection = tries == 0 ? take_idle() : nullptr;
-    if (connection == nullptr) {
-      auto fresh = connect_later(options_.timeouts.read);
-      if (!fresh) return std::unexpected(fresh.error());
-      connection = std::move(*fresh);
-    }
+    if (connection == nullptr) connection = connect_later(options_.timeouts.read);
     std::string body;
     const auto deadline = Steady::now() + options_.timeouts.total;
     std::string refused;
@@ -435,8 +526,7 @@ base::Result<HttpResponse> HttpClient::stream_lines(const HttpRequest& request, 
   const std::string where = request.method + " " + options_.url + request.target;
   auto prepared = to_library(request, server_, options_.user_agent);
   if (!prepared) return std::unexpected(prepared.error());
-  auto connection = connect_later(read_timeout);
-  if (!connection) return std::unexpected(connection.error());
+  const auto connection = connect_later(read_timeout);
 
   LineCutter lines(on_line, options_.max_line_bytes);
   std::string error_body;
@@ -451,7 +541,7 @@ base::Result<HttpResponse> HttpClient::stream_lines(const HttpRequest& request, 
     if (error_body.size() < kLargestStreamError) error_body.append(data, size);
     return true;
   };
-  auto outcome = (*connection)->exchange(std::move(*prepared), &cancellation);
+  auto outcome = connection->exchange(std::move(*prepared), &cancellation);
   if (cancellation.cancelled()) return base::fail("cancelled", where);
   if (lines.too_long()) return base::fail("a line of the stream is too long", where);
   if (!outcome.answered && !lines.ended_by_receiver()) return base::fail(outcome.failure, where);

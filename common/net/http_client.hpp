@@ -12,6 +12,8 @@
 
 #include "common/base/error.hpp"
 
+struct ssl_ctx_st;  // OpenSSL's SSL_CTX
+
 namespace net {
 
 /// Where a server is: "https://10.96.0.1:443", "http://[::1]:8080". A path after the port is a prefix of every target.
@@ -86,8 +88,8 @@ struct HttpClientOptions {
   std::size_t max_body_bytes = std::size_t{64} << 20U;
   /// A longer line of a stream is an error.
   std::size_t max_line_bytes = std::size_t{16} << 20U;
-  /// Idle connections kept for later requests.
-  std::size_t max_idle_connections = 4;
+  /// Idle connections kept for later requests: fewer than threads that send at once, and each pass makes new ones.
+  std::size_t max_idle_connections = 8;
   std::string user_agent = "llmkube-router";
 };
 
@@ -139,13 +141,15 @@ class HttpClient {
 
  private:
   class Connection;
-  explicit HttpClient(HttpClientOptions options, ServerUrl server);
-  [[nodiscard]] base::Result<std::unique_ptr<Connection>> connect_later(std::chrono::milliseconds read_timeout) const;
+  HttpClient(HttpClientOptions options, ServerUrl server, std::shared_ptr<ssl_ctx_st> context);
+  [[nodiscard]] std::unique_ptr<Connection> connect_later(std::chrono::milliseconds read_timeout) const;
   [[nodiscard]] std::unique_ptr<Connection> take_idle();
   void give_back(std::unique_ptr<Connection> connection);
 
   const HttpClientOptions options_;
   const ServerUrl server_;
+  /// Of all connections; null without TLS.
+  const std::shared_ptr<ssl_ctx_st> context_;
   std::mutex mutex_;  // guards idle_
   std::vector<std::unique_ptr<Connection>> idle_;
 };
