@@ -269,6 +269,9 @@ void ClusterCache::tell(const std::set<Key>& keys) const {
 void ClusterCache::store(Resource resource, const base::JsonValue& object, Source source) {
   const std::string namespace_ = base::string_at(object, {"metadata", "namespace"});
   const std::string name = base::string_at(object, {"metadata", "name"});
+  // The watch tells of our own writes what their answers told already.
+  const auto known = live(resource, namespace_, name);
+  if (known && known->resource_version == base::string_at(object, {"metadata", "resourceVersion"})) return;
   Concerned concerned(settings_, namespace_);
   bool replaced = false;
   Namespace::of(resource, [&](auto table_of, auto decode) {

@@ -3,6 +3,7 @@
 
 #include "common/base/digest.hpp"
 #include "common/base/text.hpp"
+#include "reconciler/reconcile/json_text.hpp"
 #include "reconciler/reconcile/names.hpp"
 #include "reconciler/reconcile/render.hpp"
 
@@ -56,7 +57,7 @@ constexpr std::size_t kHashDigits = 16;
 
 /// Says which template the live Deployment was given, whatever the API server's defaults added to it.
 std::string hash(const json& value) {
-  return base::sha256_hex(value.dump(-1, ' ', false, json::error_handler_t::replace)).substr(0, kHashDigits);
+  return base::sha256_hex(to_text(value)).substr(0, kHashDigits);
 }
 
 /// It starts as soon as there is one model to serve; the others join by a new preset.

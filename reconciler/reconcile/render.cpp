@@ -6,6 +6,7 @@
 
 #include "common/base/digest.hpp"
 #include "common/kube/names.hpp"
+#include "reconciler/reconcile/json_text.hpp"
 #include "reconciler/reconcile/names.hpp"
 
 namespace reconciler {
@@ -54,8 +55,7 @@ json child(Kind kind, const Plan& plan, std::string_view name) {
 
 DesiredObject finish(Kind kind, const json& body) {
   // A user's text may hold bytes that are no UTF-8; the API server would refuse them, a throw would end the pass.
-  return {kind, body.at("metadata").at("name").get<std::string>(),
-          body.dump(-1, ' ', false, json::error_handler_t::replace)};
+  return {kind, body.at("metadata").at("name").get<std::string>(), to_text(body)};
 }
 
 json passed_on(const std::string& text) {

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.hpp"
+#include "reconciler/reconcile/json_text.hpp"
 #include "reconciler/reconcile/status.hpp"
 
 namespace reconciler {
@@ -70,7 +71,7 @@ json parse_status(const std::string& text) {
 std::uint64_t mark_of(json status) {
   status.erase("lastUpdated");
   for (auto& condition : status["conditions"]) condition.erase("lastTransitionTime");
-  return std::hash<std::string>{}(status.dump(-1, ' ', false, json::error_handler_t::replace));
+  return std::hash<std::string>{}(to_text(status));
 }
 
 std::string status_body(std::string_view kind, const ObjectMeta& meta, const json& status) {
@@ -78,7 +79,7 @@ std::string status_body(std::string_view kind, const ObjectMeta& meta, const jso
                      {"kind", kind},
                      {"metadata", {{"name", meta.name}, {"namespace", meta.namespace_}}},
                      {"status", status}};
-  return body.dump(-1, ' ', false, json::error_handler_t::replace);
+  return to_text(body);
 }
 
 }  // namespace reconciler
