@@ -8,8 +8,8 @@
 
 namespace api {
 
-/// A regular expression of a schema, as a deterministic automaton: one step for each byte, so no text, however long, can
-/// exhaust the stack or the clock (std::regex dies of 100 kB). Knows what CRDs use: classes, groups, `|`, `* + ?`,
+/// A regular expression of a schema, as a deterministic automaton: one step for each byte, so no text, however long,
+/// can exhaust the stack or the clock (std::regex dies of 100 kB). Knows what CRDs use: classes, groups, `|`, `* + ?`,
 /// `{n}`, `{n,m}`, `^ $ .`, and the escapes of Go's syntax for single bytes. As in a schema, it may match anywhere in
 /// the text.
 class Pattern {

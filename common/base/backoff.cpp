@@ -19,7 +19,8 @@ std::chrono::milliseconds Backoff::next() {
   ++failures_;
   const auto delay = std::min<std::int64_t>(initial_.count() << doublings, longest_.count());
   const auto half = delay / 2;
-  return std::chrono::milliseconds{delay - half + static_cast<std::int64_t>(mixed % static_cast<std::uint64_t>(half + 1))};
+  return std::chrono::milliseconds{delay - half +
+                                   static_cast<std::int64_t>(mixed % static_cast<std::uint64_t>(half + 1))};
 }
 
 }  // namespace base

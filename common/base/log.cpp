@@ -29,12 +29,23 @@ void append_value(std::string& out, std::string_view value) {
   out += '"';
   for (const char c : to_utf8(value)) {
     switch (c) {
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      default: out += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      default:
+        out += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
     }
   }
   out += '"';
@@ -66,10 +77,18 @@ void error(std::string_view event, Fields fields) { write(spdlog::level::err, ev
 
 void set_level(Level level) {
   switch (level) {
-    case Level::debug: logger().set_level(spdlog::level::debug); break;
-    case Level::info: logger().set_level(spdlog::level::info); break;
-    case Level::warning: logger().set_level(spdlog::level::warn); break;
-    case Level::error: logger().set_level(spdlog::level::err); break;
+    case Level::debug:
+      logger().set_level(spdlog::level::debug);
+      break;
+    case Level::info:
+      logger().set_level(spdlog::level::info);
+      break;
+    case Level::warning:
+      logger().set_level(spdlog::level::warn);
+      break;
+    case Level::error:
+      logger().set_level(spdlog::level::err);
+      break;
   }
 }
 

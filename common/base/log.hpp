@@ -17,8 +17,8 @@ struct Field {
   Field(std::string_view field_key, const char* field_value) : key(field_key), value(field_value) {}
   Field(std::string_view field_key, const std::string& field_value) : key(field_key), value(field_value) {}
   template <class Number>
-    requires std::integral<Number> || std::floating_point<Number>
-  Field(std::string_view field_key, Number field_value) : key(field_key), value(std::to_string(field_value)) {}
+  requires std::integral<Number> || std::floating_point<Number> Field(std::string_view field_key, Number field_value)
+      : key(field_key), value(std::to_string(field_value)) {}
 
   std::string_view key;
   std::string value;

@@ -113,8 +113,6 @@ bool HttpEngine::has_slow_routes() const {
   return std::ranges::any_of(routes_, [](const Route& route) { return route.pace == Pace::slow; });
 }
 
-std::string refusal(int status, std::string_view reason) {
-  return to_bytes(plain(status, reason), Body::sent, true);
-}
+std::string refusal(int status, std::string_view reason) { return to_bytes(plain(status, reason), Body::sent, true); }
 
 }  // namespace net

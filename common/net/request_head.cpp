@@ -30,8 +30,8 @@ std::string decode_percent(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     unsigned char byte = 0;
     const char* const digits = text.data() + i + 1;
-    const bool escaped = text[i] == '%' && text.size() - i > 2 &&
-                         std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2;
+    const bool escaped =
+        text[i] == '%' && text.size() - i > 2 && std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2;
     out += escaped ? static_cast<char>(byte) : text[i];
     if (escaped) i += 2;
   }

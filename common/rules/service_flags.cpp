@@ -31,9 +31,7 @@ const JsonValue* word_at(const ArgumentList& list, std::size_t index) {
 /// Reports a word of a list.
 void at_word(const Service& service, const Report& report, const ArgumentList& list, std::size_t index,
              std::initializer_list<std::string_view> words) {
-  service.with_path(list, [&](const kube::FieldPath& path) {
-    report.at(path.at(index), word_at(list, index), words);
-  });
+  service.with_path(list, [&](const kube::FieldPath& path) { report.at(path.at(index), word_at(list, index), words); });
 }
 
 void report_problem(const Service& service, const Report& report, FlagProblem problem) {

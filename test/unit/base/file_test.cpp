@@ -36,7 +36,9 @@ TEST_CASE("SHA-256 agrees with FIPS 180-2's example, in one part and in several"
 TEST_CASE("text helpers") {
   CHECK(base::trim(" \tx y\n") == "x y");
   CHECK(base::shorten("abcdef", 5) == "ab...");
-  CHECK(base::shorten("ab\xC3\xA9" "def", 6) == "ab...");
+  CHECK(base::shorten("ab\xC3\xA9"
+                      "def",
+                      6) == "ab...");
   CHECK(base::to_utf8("a\xC3\xA9\xff") == "a\xC3\xA9\xEF\xBF\xBD");
   CHECK(base::nearest("llamacpp-ruoter", {"llamacpp", "llamacpp-router"}) == "llamacpp-router");
   CHECK(base::nearest("zzz", {"llamacpp"}).empty());

@@ -7,8 +7,8 @@
 namespace {
 
 TEST_CASE("a head is read into its parts, fields in the order they came") {
-  const auto head = net::read_head(
-      "POST /a%20b/%zz?x=1&y=a+b%2B&z&=q#part HTTP/1.1\r\nHost: h\r\nX-One:  1 \r\nx-one: 2\r\n\r\n");
+  const auto head =
+      net::read_head("POST /a%20b/%zz?x=1&y=a+b%2B&z&=q#part HTTP/1.1\r\nHost: h\r\nX-One:  1 \r\nx-one: 2\r\n\r\n");
   CHECK(head.status == 0);
   CHECK_FALSE(head.is_last);
   CHECK(head.request.method == "POST");
