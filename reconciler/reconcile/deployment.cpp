@@ -56,9 +56,7 @@ std::string model_list(const Plan& plan) {
 constexpr std::size_t kHashDigits = 16;
 
 /// Says which template the live Deployment was given, whatever the API server's defaults added to it.
-std::string hash(const json& value) {
-  return base::sha256_hex(to_text(value)).substr(0, kHashDigits);
-}
+std::string hash(const json& value) { return base::sha256_hex(to_text(value)).substr(0, kHashDigits); }
 
 /// It starts as soon as there is one model to serve; the others join by a new preset.
 bool is_wanted(const Plan& plan) {
