@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "common/base/digest.hpp"
+#include "common/base/wire_text.hpp"
 
 namespace api {
 namespace {
@@ -74,21 +75,6 @@ base::Result<Source> hf_scheme(std::string_view whole, std::string_view rest, bo
   return repository(whole, org, repo.substr(0, at), repo.substr(at + 1), rest, has_files);
 }
 
-std::string decode_percent(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned value = 0;
-    if (text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3) {
-      out += static_cast<char>(value);
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
 /// https://huggingface.co/org/repo[/(tree|resolve|blob|raw)/rev[/file]]
 base::Result<Source> hf_page(std::string_view whole, std::string_view rest, bool has_files) {
   rest = rest.substr(0, rest.find_first_of("?#"));
@@ -105,7 +91,7 @@ base::Result<Source> hf_page(std::string_view whole, std::string_view rest, bool
     return bad(whole, "is no page of a file or repository", "copy the download link of the file");
   }
   const auto revision = take(rest, '/');
-  return repository(whole, org, repo, revision, decode_percent(rest), has_files);
+  return repository(whole, org, repo, revision, base::decode_percent(rest), has_files);
 }
 
 base::Result<Source> web(std::string_view source, std::string_view rest, bool has_files) {

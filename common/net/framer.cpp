@@ -1,11 +1,11 @@
 #include "common/net/framer.hpp"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
+
+#include "common/base/wire_text.hpp"
 
 namespace net {
 namespace {
@@ -22,10 +22,6 @@ bool is_token(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [&](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || kMarks.contains(c);
   });
-}
-
-bool same(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
 }
 
 std::string_view trim_blanks(std::string_view text) {
@@ -60,7 +56,7 @@ void read_length(Head& head, std::string_view value) {
 }
 
 void read_expect(Head& head, std::string_view value) {
-  if (same(value, "100-continue")) {
+  if (base::same_word(value, "100-continue")) {
     head.expects_continue = true;
   } else {
     head.refuse(417, "unknown expectation");
@@ -87,7 +83,7 @@ void read_field(Head& head, std::string_view line) {
   const auto name = line.substr(0, colon);
   if (!is_token(name)) return head.refuse(400, "a header name with a character that no name has");
   for (const auto& rule : kFieldRules) {
-    if (same(name, rule.name)) rule.apply(head, trim_blanks(line.substr(colon + 1)));
+    if (base::same_word(name, rule.name)) rule.apply(head, trim_blanks(line.substr(colon + 1)));
   }
 }
 

@@ -1,19 +1,11 @@
 #include "common/net/http.hpp"
 
-#include <strings.h>
+#include "common/base/wire_text.hpp"
 
 namespace net {
-namespace {
-
-bool same_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
-}  // namespace
-
 std::string_view Request::header(std::string_view name) const {
   for (const auto& [key, value] : headers) {
-    if (same_name(key, name)) return value;
+    if (base::same_word(key, name)) return value;
   }
   return {};
 }

@@ -4,7 +4,6 @@
 #include <httplib.h>
 #include <openssl/err.h>
 #include <poll.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/base/wire_text.hpp"
 #include "common/net/client_context.hpp"
 
 #ifndef CPPHTTPLIB_OPENSSL_SUPPORT
@@ -305,7 +305,7 @@ std::string percent_encode(std::string_view text) {
 
 std::optional<std::string_view> HttpResponse::header(std::string_view name) const {
   for (const auto& [key, value] : headers)
-    if (key.size() == name.size() && strncasecmp(key.data(), name.data(), name.size()) == 0) return value;
+    if (base::same_word(key, name)) return value;
   return std::nullopt;
 }
 

@@ -1,13 +1,11 @@
 #include "common/net/request_head.hpp"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string>
 
 #include "common/base/text.hpp"
+#include "common/base/wire_text.hpp"
 
 namespace net {
 namespace {
@@ -23,26 +21,11 @@ std::string_view take_until(std::string_view& rest, std::string_view mark) {
   return part;
 }
 
-/// An escape that is none stays as it is written.
-std::string decode_percent(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned char byte = 0;
-    const char* const digits = text.data() + i + 1;
-    const bool escaped =
-        text[i] == '%' && text.size() - i > 2 && std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2;
-    out += escaped ? static_cast<char>(byte) : text[i];
-    if (escaped) i += 2;
-  }
-  return out;
-}
-
 /// In a query a blank may be written as `+`.
 std::string decode_query(std::string_view text) {
   std::string plain(text);
   std::ranges::replace(plain, '+', ' ');
-  return decode_percent(plain);
+  return base::decode_percent(plain);
 }
 
 Fields read_query(std::string_view query) {
@@ -55,16 +38,12 @@ Fields read_query(std::string_view query) {
   return out;
 }
 
-bool same(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
 /// RFC 9112, 9.6: a list of options, of which `close` may be one.
 bool says_close(const Fields& headers) {
   return std::ranges::any_of(headers, [](const auto& header) {
-    if (!same(header.first, "connection")) return false;
+    if (!base::same_word(header.first, "connection")) return false;
     for (std::string_view rest = header.second; !rest.empty();) {
-      if (same(base::trim(take_until(rest, ",")), "close")) return true;
+      if (base::same_word(base::trim(take_until(rest, ",")), "close")) return true;
     }
     return false;
   });
@@ -92,7 +71,7 @@ RequestHead read_head(std::string_view head) {
   RequestHead out;
   target = target.substr(0, target.find('#'));
   out.request.method = method;
-  out.request.path = decode_percent(take_until(target, "?"));
+  out.request.path = base::decode_percent(take_until(target, "?"));
   out.request.query = read_query(target);
   for (line = take_until(head, "\r\n"); !line.empty(); line = take_until(head, "\r\n")) {
     const auto name = take_until(line, ":");

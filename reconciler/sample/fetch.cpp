@@ -1,7 +1,5 @@
 #include "reconciler/sample/fetch.hpp"
 
-#include <strings.h>
-
 #include <charconv>
 #include <chrono>
 #include <optional>
@@ -9,6 +7,7 @@
 
 #include "common/base/json.hpp"
 #include "common/base/text.hpp"
+#include "common/base/wire_text.hpp"
 #include "reconciler/sample/connection.hpp"
 
 namespace reconciler {
@@ -32,10 +31,6 @@ std::optional<Number> to_number(std::string_view text) {
   return number;
 }
 
-bool is(std::string_view name, std::string_view wanted) {
-  return name.size() == wanted.size() && strncasecmp(name.data(), wanted.data(), name.size()) == 0;
-}
-
 std::string host_of(const std::string& ip, int port) {
   return (ip.find(':') == std::string::npos ? ip : "[" + ip + "]") + ":" + std::to_string(port);
 }
@@ -56,7 +51,7 @@ std::optional<Head> read_head(std::string_view text) {
     lines.remove_prefix(line_end + 2);
     const auto line = lines.substr(0, lines.find("\r\n"));
     const auto colon = line.find(':');
-    if (colon == line.npos || !is(line.substr(0, colon), "content-length")) continue;
+    if (colon == line.npos || !base::same_word(line.substr(0, colon), "content-length")) continue;
     const auto length = to_number<std::size_t>(base::trim(line.substr(colon + 1)));
     if (!length || *length > kLargestAnswer) return std::nullopt;
     head.body_bytes = *length;

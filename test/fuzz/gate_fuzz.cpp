@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "common/base/json.hpp"
+#include "common/base/wire_text.hpp"
 #include "reconciler/pod/agent/gate/asked_model.hpp"
 #include "reconciler/pod/agent/gate/chunks.hpp"
 #include "reconciler/pod/agent/gate/gate_rules.hpp"
@@ -69,7 +70,7 @@ void check_head(std::string_view bytes) {
   }
   if (!head) return;
   const auto [path, query] = agent::split_target(head->target);
-  (void)agent::judge(head->method, agent::percent_decode(path), query);
+  (void)agent::judge(head->method, base::decode_percent(path), query);
   const auto forwarded = agent::forward_request_head(*head, 7);
   require(agent::head_size(forwarded) == forwarded.size());
   const auto again = agent::parse_request_head(forwarded);

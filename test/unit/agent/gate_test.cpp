@@ -1,5 +1,6 @@
 #include <random>
 
+#include "common/base/wire_text.hpp"
 #include "reconciler/pod/agent/gate/asked_model.hpp"
 #include "reconciler/pod/agent/gate/chunks.hpp"
 #include "reconciler/pod/agent/gate/gate_rules.hpp"
@@ -84,7 +85,7 @@ TEST_CASE("query parameters are decoded") {
   CHECK(agent::query_parameter("mod%65l=b", "model") == "b");
   CHECK(agent::query_parameter("model", "model") == "");
   CHECK_FALSE(agent::query_parameter("models=1", "model").has_value());
-  CHECK(agent::percent_decode("%zz%4") == "%zz%4");
+  CHECK(base::decode_percent("%zz%4") == "%zz%4");
 }
 
 TEST_CASE("chunked bytes are followed to their end, in pieces of any size") {
@@ -193,6 +194,6 @@ TEST_CASE("random bytes are read or refused, and nothing worse") {
     ChunkScanner scanner;
     CHECK(scanner.feed(text) <= text.size());
     (void)read_asked(text, round % 2 == 0 ? "" : "multipart/form-data");
-    (void)judge("GET", agent::percent_decode(text), text);
+    (void)judge("GET", base::decode_percent(text), text);
   }
 }

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "common/base/json.hpp"
+#include "common/base/wire_text.hpp"
 #include "reconciler/pod/agent/gate/asked_model.hpp"
 #include "reconciler/pod/agent/gate/gate_rules.hpp"
 
@@ -242,7 +243,7 @@ void Connection::take_body(std::string_view bytes) {
 void Connection::route() {
   deadline_.reset();
   const auto [raw_path, query] = split_target(request_.target);
-  const auto rule = judge(request_.method, percent_decode(raw_path), query);
+  const auto rule = judge(request_.method, base::decode_percent(raw_path), query);
   switch (rule.kind) {
     case GateRule::Kind::forbid:
       return respond_error(403, rule.reason);

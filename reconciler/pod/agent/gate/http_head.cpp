@@ -6,15 +6,12 @@
 
 #include "common/base/json.hpp"
 #include "common/base/text.hpp"
+#include "common/base/wire_text.hpp"
 
 namespace agent {
 namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
-bool same_word(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
 
 bool is_token(std::string_view text) {
   constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
@@ -31,7 +28,7 @@ bool has_control(std::string_view text) {
 bool list_has(std::string_view list, std::string_view word) {
   while (!list.empty()) {
     const auto comma = std::min(list.find(','), list.size());
-    if (same_word(base::trim(list.substr(0, comma)), word)) return true;
+    if (base::same_word(base::trim(list.substr(0, comma)), word)) return true;
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
   return false;
@@ -61,12 +58,12 @@ bool parse_headers(std::string_view lines, std::vector<HeaderLine>& out) {
 /// False when the end of the body could be seen in two places.
 bool read_framing(const std::vector<HeaderLine>& headers, BodyFraming& framing) {
   for (const auto& [name, value] : headers) {
-    if (same_word(name, "content-length")) {
+    if (base::same_word(name, "content-length")) {
       const auto length = parse_length(value);
       if (!length || framing.length) return false;
       framing.length = length;
-    } else if (same_word(name, "transfer-encoding")) {
-      if (framing.chunked || !same_word(value, "chunked")) return false;
+    } else if (base::same_word(name, "transfer-encoding")) {
+      if (framing.chunked || !base::same_word(value, "chunked")) return false;
       framing.chunked = true;
     }
   }
@@ -74,14 +71,15 @@ bool read_framing(const std::vector<HeaderLine>& headers, BodyFraming& framing) 
 }
 
 std::string_view value_of(const std::vector<HeaderLine>& headers, std::string_view name) {
-  const auto found = std::ranges::find_if(headers, [&](const HeaderLine& line) { return same_word(line.name, name); });
+  const auto found =
+      std::ranges::find_if(headers, [&](const HeaderLine& line) { return base::same_word(line.name, name); });
   return found == headers.end() ? std::string_view() : found->value;
 }
 
 /// Headers that concern one connection, and are not passed on.
 bool is_of_the_hop(std::string_view name) {
   constexpr std::array<std::string_view, 5> kNames{"connection", "keep-alive", "proxy-connection", "te", "upgrade"};
-  return std::ranges::any_of(kNames, [&](std::string_view one) { return same_word(one, name); });
+  return std::ranges::any_of(kNames, [&](std::string_view one) { return base::same_word(one, name); });
 }
 
 void append(std::string& out, std::string_view name, std::string_view value) {
@@ -121,7 +119,7 @@ std::optional<RequestHead> parse_request_head(std::string_view text) {
 
   const auto connection = value_of(head.headers, "connection");
   head.keep_alive = head.minor == 1 ? !list_has(connection, "close") : list_has(connection, "keep-alive");
-  head.expects_continue = head.minor == 1 && same_word(value_of(head.headers, "expect"), "100-continue");
+  head.expects_continue = head.minor == 1 && base::same_word(value_of(head.headers, "expect"), "100-continue");
   head.content_type = value_of(head.headers, "content-type");
   return head;
 }
@@ -154,8 +152,8 @@ std::string forward_request_head(const RequestHead& head, std::size_t body_size)
   // Whatever the client speaks, llama-server answers in HTTP/1.1 or as a 1.0 client can read.
   out += head.minor == 1 ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n";
   for (const auto& [name, value] : head.headers) {
-    const bool replaced = is_of_the_hop(name) || same_word(name, "expect") || same_word(name, "transfer-encoding") ||
-                          same_word(name, "content-length");
+    const bool replaced = is_of_the_hop(name) || base::same_word(name, "expect") ||
+                          base::same_word(name, "transfer-encoding") || base::same_word(name, "content-length");
     if (!replaced) append(out, name, value);
   }
   if (head.framing.chunked || head.framing.length) append(out, "Content-Length", std::to_string(body_size));
@@ -191,7 +189,7 @@ std::optional<std::string> explain_failed_load(const ResponseHead& head, std::st
   std::string out(head.status_line);
   out += "\r\n";
   for (const auto& [name, value] : head.headers) {
-    if (!same_word(name, "content-length")) append(out, name, value);
+    if (!base::same_word(name, "content-length")) append(out, name, value);
   }
   append(out, "Content-Length", std::to_string(explained.size()));
   return out + "\r\n" + explained;
@@ -203,35 +201,16 @@ Target split_target(std::string_view target) {
   return {target.substr(0, mark), target.substr(mark + 1)};
 }
 
-std::string percent_decode(std::string_view text) {
-  const auto digit = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c = lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-  };
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool escaped = text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0;
-    if (escaped) {
-      out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
 std::optional<std::string> query_parameter(std::string_view query, std::string_view name) {
   while (!query.empty()) {
     const auto end = std::min(query.find('&'), query.size());
     const auto pair = query.substr(0, end);
     query.remove_prefix(std::min(end + 1, query.size()));
     const auto equals = std::min(pair.find('='), pair.size());
-    if (percent_decode(pair.substr(0, equals)) != name) continue;
+    if (base::decode_percent(pair.substr(0, equals)) != name) continue;
     std::string value(pair.substr(std::min(equals + 1, pair.size())));
     std::ranges::replace(value, '+', ' ');
-    return percent_decode(value);
+    return base::decode_percent(value);
   }
   return std::nullopt;
 }

@@ -72,7 +72,5 @@ struct Target {
 [[nodiscard]] Target split_target(std::string_view target);
 /// The first value of a query parameter, percent-decoded; nothing when absent.
 [[nodiscard]] std::optional<std::string> query_parameter(std::string_view query, std::string_view name);
-/// Percent-decoded, with dot segments left as they are.
-[[nodiscard]] std::string percent_decode(std::string_view text);
 
 }  // namespace agent

@@ -1,0 +1,13 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace base {
+
+/// Equal where upper and lower case of ASCII letters are one, as in the field names of HTTP (RFC 9110, 5.1).
+[[nodiscard]] bool same_word(std::string_view a, std::string_view b);
+
+/// Without the escapes of URLs (RFC 3986, 2.1); one that is none stays as it is written. The result may hold any byte.
+[[nodiscard]] std::string decode_percent(std::string_view text);
+
+}  // namespace base
