@@ -11,12 +11,14 @@ namespace {
 
 using std::chrono::milliseconds;
 
-void add_targets(Sampler::What what, const std::vector<std::string>& names, const std::vector<PodView>& pods,
-                 std::vector<Sampler::Target>& targets) {
+void add_targets(Sampler::What what, const std::vector<std::string>& names, const std::vector<std::string>& soon,
+                 const std::vector<PodView>& pods, std::vector<Sampler::Target>& targets) {
   for (const auto& name : names) {
     const auto pod =
         std::find_if(pods.begin(), pods.end(), [&](const PodView& view) { return view.meta.name == name; });
-    if (pod != pods.end() && !pod->ip.empty()) targets.push_back({what, name, pod->ip, 0, pod->ready});
+    if (pod == pods.end() || pod->ip.empty()) continue;
+    const bool is_soon = std::ranges::find(soon, name) != soon.end();
+    targets.push_back({what, name, pod->ip, 0, pod->ready, is_soon});
   }
 }
 
@@ -102,14 +104,13 @@ std::optional<ObservedModel> Controller::observe_model(const Key& key) {
   if (!observed) return observed;
   for (const auto& name : missing)
     if (auto claim = claims_.read(key.namespace_, name)) observed->claims.emplace(name, std::move(*claim));
-  observed->progress = parts_.sampler.progress(key);
   return observed;
 }
 
 void Controller::want_samples(const Key& key, const Decision& decision, const Observed& observed) {
   std::vector<Sampler::Target> targets;
-  add_targets(Sampler::What::agent, decision.sample_agents, observed.pods, targets);
-  add_targets(Sampler::What::progress, decision.sample_progress, observed.fetch_pods, targets);
+  add_targets(Sampler::What::agent, decision.sample_agents, decision.sample_soon, observed.pods, targets);
+  add_targets(Sampler::What::progress, decision.sample_progress, {}, observed.fetch_pods, targets);
   if (decision.knock)
     targets.push_back(
         {Sampler::What::front, observed.network_service->meta.name, decision.knock->ip, decision.knock->port});
@@ -195,16 +196,11 @@ Outcome Controller::pass_model(const Key& key) {
   const auto observed = observe_model(key);
   if (!observed) {
     status_patience_.settled(key);
-    parts_.sampler.want(key, {}, false);
     return {};
   }
   const Decision decision = reconcile_model(parts_.settings, *observed, parts_.clock.wall());
   Outcome outcome = carry_out(key, decision);
   outcome = joined(std::move(outcome), tell(key, observed->model.meta, decision));
-
-  std::vector<Sampler::Target> targets;
-  add_targets(Sampler::What::progress, decision.sample_progress, observed->fetch_pods, targets);
-  parts_.sampler.want(key, targets, is_on_the_way(decision));
   look_again(key, decision, outcome);
   return outcome;
 }

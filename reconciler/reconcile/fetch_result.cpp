@@ -1,6 +1,5 @@
 #include "reconciler/reconcile/fetch_result.hpp"
 
-#include "common/base/json.hpp"
 #include "common/base/text.hpp"
 
 namespace reconciler {
@@ -23,18 +22,21 @@ Artifact decode_files(const base::JsonValue& files) {
 
 }  // namespace
 
-std::optional<FetchResult> parse_fetch_result(std::string_view text) {
-  const auto document = base::parse_json(base::trim(text), "termination message");
-  if (!document) return std::nullopt;
+std::optional<FetchResult> decode_fetch_result(const base::JsonValue& object) {
   FetchResult result;
-  result.reason = base::string_at(*document, {"reason"});
+  result.reason = base::string_at(object, {"reason"});
   if (result.reason.empty()) return std::nullopt;
-  result.message = base::string_at(*document, {"message"});
-  const auto* files = base::find(*document, "files");
+  result.message = base::string_at(object, {"message"});
+  const auto* files = base::find(object, "files");
   if (files != nullptr && files->IsArray()) {
     if (auto artifact = decode_files(*files); !artifact.path.empty()) result.artifact = std::move(artifact);
   }
   return result;
+}
+
+std::optional<FetchResult> parse_fetch_result(std::string_view text) {
+  const auto document = base::parse_json(base::trim(text), "termination message");
+  return document ? decode_fetch_result(*document) : std::nullopt;
 }
 
 }  // namespace reconciler

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/json.hpp"
+
 namespace reconciler {
 
 /// The files of one model on a volume, as they are mounted in Pods.
@@ -25,8 +27,12 @@ struct FetchResult {
   std::string message;
   /// There when files are on the volume.
   std::optional<Artifact> artifact;
+
+  bool operator==(const FetchResult&) const = default;
 };
 
+/// Nothing when it is no such object.
+[[nodiscard]] std::optional<FetchResult> decode_fetch_result(const base::JsonValue& object);
 /// Nothing when the text is not such a line.
 [[nodiscard]] std::optional<FetchResult> parse_fetch_result(std::string_view text);
 

@@ -69,11 +69,21 @@ std::optional<FetchResult> fetched_by(const ContainerView* container) {
   return result && result->artifact ? std::move(result) : std::nullopt;
 }
 
-/// The Pod's own word counts when its container ended well: the Job is complete seconds later (the Job controller
-/// counts its Pods in rounds), and nothing can change in between.
-std::optional<Verdict> check_fetch_ended(const Plan&, ServedModel& model) {
+/// What the fetcher in this Pod said when it was done.
+std::optional<FetchResult> told_by_fetcher(const Observed& observed, const PodView& pod) {
+  const auto sample = observed.progress.find(pod.meta.name);
+  if (sample == observed.progress.end() || !sample->second.result || !sample->second.result->artifact)
+    return std::nullopt;
+  return sample->second.result;
+}
+
+/// The Pod's own word counts, by the fetcher's answer or when its container ended well: the kubelet reports that a
+/// second or two later, the Job is complete seconds after that (the Job controller counts its Pods in rounds), and
+/// nothing can change in between.
+std::optional<Verdict> check_fetch_ended(const Plan& plan, ServedModel& model) {
   if (model.job->complete || model.job->failed || model.fetch_pod == nullptr) return std::nullopt;
   auto result = fetched_by(find_container(*model.fetch_pod, names::kFetchContainer));
+  if (!result) result = told_by_fetcher(plan.observed, *model.fetch_pod);
   if (!result) return std::nullopt;
   return take_over(model, std::move(*result));
 }

@@ -194,7 +194,6 @@ ModelOutlook outlook(const Settings& settings, const ObservedModel& observed) {
     seen.jobs = observed.jobs;
     seen.fetch_pods = observed.fetch_pods;
     seen.claims = observed.claims;
-    seen.progress = observed.progress;
     const Plan plan = make_plan(settings, seen);
     const auto consider = [&](const ServedModel& model) {
       if (model.object != nullptr) take({model.state, model.reason, model.message, model.artifact});

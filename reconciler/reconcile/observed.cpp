@@ -223,6 +223,7 @@ FetchProgress decode_progress(const JsonValue& body) {
   FetchProgress progress;
   progress.bytes_done = int_at(body, {"bytesDone"});
   progress.bytes_total = as_int(find(body, "bytesTotal"));
+  if (const auto* result = find(body, "result")) progress.result = decode_fetch_result(*result);
   return progress;
 }
 

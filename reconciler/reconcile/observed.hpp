@@ -11,6 +11,7 @@
 #include "common/base/clock.hpp"
 #include "common/base/json.hpp"
 #include "common/base/rare.hpp"
+#include "reconciler/reconcile/fetch_result.hpp"
 
 namespace api {
 struct InferenceService;
@@ -184,6 +185,8 @@ struct AgentSample {
 struct FetchProgress {
   std::int64_t bytes_done = 0;
   std::optional<std::int64_t> bytes_total;
+  /// How it ended, when it ended well: what its termination message will say.
+  std::optional<FetchResult> result;
   bool operator==(const FetchProgress&) const = default;
 };
 
@@ -243,7 +246,6 @@ struct ObservedModel {
   std::vector<ServiceObject> services;
   /// Claims of those services, by name.
   std::map<std::string, ClaimView, std::less<>> claims;
-  std::map<std::string, FetchProgress, std::less<>> progress;
 };
 
 /// First 16 hex digits of the SHA-256 of a models.ini: how the ConfigMap, the Pods' annotation and the agents name it.

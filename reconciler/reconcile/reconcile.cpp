@@ -43,6 +43,7 @@ void nudge_pods(const Plan& plan, base::WallTime now, Decision& decision) {
   if (!plan.router || !plan.observed.config_map || plan.observed.config_map->preset_hash != plan.preset_hash) return;
   for (const auto& pod : plan.observed.pods) {
     if (pod.meta.deleting || !needs_nudge(plan, pod)) continue;
+    decision.sample_soon.push_back(pod.meta.name);
     auto nudge = next_nudge(pod.preset_hash, plan.preset_hash, now);
     if (!nudge.value.empty()) {
       decision.annotations.push_back(

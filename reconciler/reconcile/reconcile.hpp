@@ -84,6 +84,8 @@ struct Decision {
   /// Pod is new here, then after `sample_every`; decide again when an answer differs from the last.
   std::vector<std::string> sample_agents;
   std::vector<std::string> sample_progress;
+  /// Those of `sample_agents` that are about to see another preset: asked several times a second, for a while.
+  std::vector<std::string> sample_soon;
   std::chrono::milliseconds sample_every{2000};
   /// Knock at this Service, at once and again while it refuses: its first names wait for it.
   struct Front {

@@ -17,6 +17,15 @@ bool differs(const Sampler::Target& now, const Sampler::Target& before) {
   return now.ip != before.ip || now.port != before.port || (now.ready && !before.ready);
 }
 
+/// At the rate between two answers the rest takes no longer than it takes until we would ask again.
+bool is_nearly_done(const std::optional<FetchProgress>& before, const FetchProgress& now,
+                    std::chrono::duration<double> between, std::chrono::duration<double> pace) {
+  if (now.result || !now.bytes_total) return false;
+  const auto rest = static_cast<double>(*now.bytes_total - now.bytes_done);
+  const auto came = static_cast<double>(now.bytes_done - (before ? before->bytes_done : 0));
+  return rest * between.count() <= came * pace.count();
+}
+
 }  // namespace
 
 Sampler::Sampler(Fetch fetch, KnockAt knock, Changed changed, Timing timing)
@@ -44,12 +53,14 @@ void Sampler::want(const Key& key, const std::vector<Target>& targets, bool on_t
       state.front.reset();
       state.silent = false;
     }
+    if (target.soon && (is_new || !state.target.soon)) state.soon_until = now + timing_.soon_for;
+    if (!target.soon && state.target.soon) state.soon_until = Time{};
     state.target = target;
     state.wanted_by.insert(key);
     if (on_the_way || is_new) state.busy_until = now + timing_.busy_after_change;
-    // Whatever led to this pass may have changed the answer too, but never more often than the busy pace.
+    // Whatever led to this pass may have changed the answer too, but never more often than its pace.
     const bool is_busy = target.what != What::front && (on_the_way || now < state.busy_until);
-    const Time due = is_new ? now : std::max(now, state.asked + timing_.busy);
+    const Time due = is_new ? now : std::max(now, state.asked + (now < state.soon_until ? timing_.soon : timing_.busy));
     if (!state.asking && (is_new || (is_busy && due < state.due))) schedule(place, state, due);
   }
   auto& before = wanted_[key];
@@ -114,6 +125,7 @@ std::vector<FetchProgress> Sampler::downloads() const {
 
 std::chrono::nanoseconds Sampler::interval(const State& state, Time now) const {
   if (state.front == Knock::refused) return timing_.knock;
+  if (now < state.soon_until) return timing_.soon;
   if (now < state.busy_until) return timing_.busy;
   const std::chrono::duration<double> share(static_cast<double>(places_.size()) / timing_.settled_per_second);
   return std::clamp(std::chrono::duration_cast<std::chrono::nanoseconds>(share),
@@ -174,13 +186,16 @@ bool Sampler::ask_pod(std::unique_lock<std::mutex>& lock, const Place& place) {
   return take_answer(places_.at(place), body);
 }
 
-bool Sampler::take_answer(State& state, const base::Result<std::string>& body) {
+bool Sampler::take_answer(State& state, const base::Result<std::string>& body) const {
   const auto hash = body ? std::hash<std::string>{}(*body) : 0;
   if (std::exchange(state.answer_hash, hash) == hash && body) return false;
   const auto parsed = body ? base::parse_json(*body, state.target.name) : std::unexpected(body.error());
   if (state.target.what == What::progress) {
     if (!parsed) return false;  // a fetcher that ended keeps its last word
     const auto progress = decode_progress(*parsed);
+    const Time now = Clock::now();
+    if (is_nearly_done(state.progress, progress, now - state.asked, timing_.busy))
+      state.soon_until = now + timing_.busy;
     return std::exchange(state.progress, progress) != progress;
   }
   AgentSample sample;

@@ -19,9 +19,10 @@ namespace reconciler {
 /// Asks the programs in Pods how they are: the agents for /state, the fetchers for /progress, by the Pod's IP and with
 /// short timeouts. A Pod is asked at once when it is first wanted, every 2 s while its service is on the way, else
 /// every 10 s; with many settled Pods more seldom, so that all of them together are asked 3 times a second, but each
-/// at least once in three minutes (what changes is asked every 2 s for the next 20).
-/// It also knocks at Services, every 250 ms for at most 10 s, until they no longer refuse. One that gave no answer at
-/// all is asked once more: a refusal may have been lost on its way. Thread-safe.
+/// at least once in three minutes (what changes is asked every 2 s for the next 20). Every 250 ms for a few seconds
+/// when the next answer is waited for: of an agent that is about to see a preset, of a fetcher that is nearly done. It
+/// also knocks at Services, every 250 ms for at most 10 s, until they no longer refuse. One that gave no answer at all
+/// is asked once more: a refusal may have been lost on its way. Thread-safe.
 class Sampler {
  public:
   /// Body of a 200, or why there is none.
@@ -35,6 +36,9 @@ class Sampler {
     std::chrono::milliseconds settled{10000};
     /// How long a service counts as on the way after its last change.
     std::chrono::milliseconds busy_after_change{20000};
+    /// Of one whose answer is about to change, and for how long that is believed.
+    std::chrono::milliseconds soon{250};
+    std::chrono::milliseconds soon_for{5000};
     /// Of all settled Pods together, as long as each is asked this often.
     double settled_per_second = 3;
     std::chrono::milliseconds settled_longest{180000};
@@ -60,6 +64,8 @@ class Sampler {
     int port = 0;
     /// The Pod turned ready: what it said before counts no more, so it is asked anew.
     bool ready = false;
+    /// Its answer is about to change.
+    bool soon = false;
   };
   /// What `key` wants to know from now on, in place of what it wanted before; `on_the_way` says that it just changed.
   void want(const Key& key, const std::vector<Target>& targets, bool on_the_way);
@@ -91,6 +97,7 @@ class Sampler {
     std::set<Key> wanted_by;
     Time due{};
     Time busy_until{};
+    Time soon_until{};
     Time asked{};
     bool asking = false;
     /// Of the latest answer: the same bytes say nothing new.
@@ -108,7 +115,7 @@ class Sampler {
   /// Asks a Pod or knocks at a Service, without the lock; true when the answer says something new.
   [[nodiscard]] bool ask_pod(std::unique_lock<std::mutex>& lock, const Place& place);
   [[nodiscard]] bool knock(std::unique_lock<std::mutex>& lock, const Place& place);
-  [[nodiscard]] static bool take_answer(State& state, const base::Result<std::string>& body);
+  [[nodiscard]] bool take_answer(State& state, const base::Result<std::string>& body) const;
   [[nodiscard]] std::chrono::nanoseconds interval(const State& state, Time now) const;
   /// Calls `visit` for the state of each place that `key` wants.
   template <class Visit>

@@ -6,14 +6,13 @@
 #include <csignal>
 #include <cstdio>
 #include <fstream>
-#include <optional>
 #include <stop_token>
 #include <thread>
 
 #include "common/base/log.hpp"
 #include "common/base/signals.hpp"
-#include "common/net/server.hpp"
 #include "reconciler/pod/fetch/flags.hpp"
+#include "reconciler/pod/fetch/progress_page.hpp"
 #include "reconciler/pod/fetch/reporter.hpp"
 #include "reconciler/pod/fetch/run.hpp"
 
@@ -45,17 +44,6 @@ class StopOnSignal {
   std::thread thread_;
 };
 
-/// A progress page that cannot be served is no reason not to download.
-void serve_progress(std::optional<net::Server>& server, const std::string& listen, const fetch::Progress& progress) {
-  if (listen.empty()) return;
-  server.emplace(net::ServerOptions{.listen = listen, .workers = 1});
-  server->route("GET", "/progress",
-                [&progress](const net::Request&) { return net::Response{.body = progress.to_json()}; });
-  server->route("GET", "/healthz", [](const net::Request&) { return net::plain(200, "ok"); });
-  const auto started = server->start();
-  if (!started) base::log::warning("no-progress-page", {{"error", started.error().to_string()}});
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -64,17 +52,18 @@ int main(int argc, char** argv) {
   if (!line) return line.error();
   ::umask(0002);  // the volume's group (fsGroup) may write what we make
   fetch::Progress progress;
-  std::optional<net::Server> server;
-  serve_progress(server, line->listen, progress);
+  fetch::ProgressPage page(line->listen, progress);
+  const StopOnSignal stop(signals);
   fetch::Outcome outcome;
   {
-    const StopOnSignal stop(signals);
     const fetch::Reporter reporter(progress, ::isatty(STDERR_FILENO) == 1);
     outcome = fetch::run(line->options, progress, stop.token());
   }
-  if (server) server->stop(std::chrono::milliseconds{100});
   const auto text = fetch::to_json(outcome);
   std::printf("%s\n", text.c_str());
+  std::fflush(stdout);
   if (!line->termination_log.empty()) std::ofstream(line->termination_log) << text;
-  return fetch::info_of(outcome.reason).exit_code;
+  const int exit_code = fetch::info_of(outcome.reason).exit_code;
+  if (exit_code == 0) page.tell(text, stop.token());
+  return exit_code;
 }

@@ -132,6 +132,22 @@ TEST_CASE("model-fetch: SIGTERM ends it with its bytes kept, /progress tells how
       ContainsSubstring("\"bytesFetched\":" + std::to_string(range_begin(world.host.requests()[requests])) + "}"));
 }
 
+TEST_CASE("model-fetch: who has been asking is told the result before it ends") {
+  World world;
+  Folder logs;
+  world.serve(gguf(2 << 20));
+  world.host.limit_rate(4 << 20);
+  const int port = 20'000 + ::getpid() % 10'000;
+  Process process(command(world, {"--max-streams", "1", "--listen", "127.0.0.1:" + std::to_string(port)}), logs.path());
+  REQUIRE(wait_until([&] { return get("/progress", port).find("\"state\":\"downloading\"") != std::string::npos; }));
+  REQUIRE(wait_until([&] { return !process.output().empty(); }));
+  std::this_thread::sleep_for(100ms);
+  CHECK_FALSE(process.ended());
+  const auto page = get("/progress", port);
+  CHECK_THAT(page, ContainsSubstring("\"state\":\"done\",\"result\":{\"reason\":\"Fetched\""));
+  CHECK(process.wait() == 0);
+}
+
 TEST_CASE("model-fetch: killed at random bytes, the file is right and little comes twice") {
   World world;
   Folder logs;

@@ -17,7 +17,6 @@ ObservedModel model_in(const Scene& scene, const std::string& name) {
   observed.fetch_pods = scene.observed.fetch_pods;
   observed.services = {scene.observed.service};
   observed.claims = scene.observed.claims;
-  observed.progress = scene.observed.progress;
   return observed;
 }
 

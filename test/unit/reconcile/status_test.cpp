@@ -89,7 +89,20 @@ const Row kRows[] = {
          scene.add_job(model);
          scene.add_fetch_pod(model, R"({"phase":"Running","podIP":"10.0.0.9"})");
        }
-       scene.observed.progress[scene.job_of("phi4-mini") + "-x1"] = {1'000'000, 2'400'000'000};
+       scene.observed.progress[scene.job_of("phi4-mini") + "-x1"] = {1'000'000, 2'400'000'000, {}};
+       return scene;
+     },
+     "Pending", "ModelsPending", false},
+    {"told-by-the-fetcher",
+     [] {
+       Scene scene(kExample);
+       for (const auto* model : {"phi4-mini", "qwen3-7b-coder", "gemma3-4b-summarizer"}) {
+         scene.add_job(model);
+         scene.add_fetch_pod(model, R"({"phase":"Running","podIP":"10.0.0.9"})");
+       }
+       const Artifact file{"/models/0123456789abcdef/phi4-mini.gguf", "", 1'000'000, std::string(64, 'a')};
+       scene.observed.progress[scene.job_of("phi4-mini") + "-x1"] = {
+           1'000'000, 1'000'000, FetchResult{"Fetched", "downloaded, verified and published", file}};
        return scene;
      },
      "Pending", "ModelsPending", false},

@@ -135,6 +135,53 @@ TEST_CASE("a fetcher that ended keeps its last word") {
   CHECK(f->progress(kOne).at("fetch").bytes_done == 5);
 }
 
+TEST_CASE("an answer that is waited for is asked for at a pace of its own, for a while") {
+  Sampler::Timing timing = Fixture::quick();
+  timing.busy = timing.settled = 1h;
+  timing.soon = 5ms;
+  timing.soon_for = 200ms;
+  Fixture f(timing);
+  auto agent = kAgent;
+  SECTION("of an agent that is about to see a preset") {
+    f->want(kOne, {agent}, true);
+    REQUIRE(Fixture::eventually([&] { return f.asked == 1; }));
+    agent.soon = true;
+    f->want(kOne, {agent}, true);
+    REQUIRE(f.asked_more(5));
+    agent.soon = false;
+    f->want(kOne, {agent}, true);
+    std::this_thread::sleep_for(20ms);  // one answer may be on its way
+  }
+  SECTION("and no longer, whatever comes of it") {
+    agent.soon = true;
+    f->want(kOne, {agent}, true);
+    std::this_thread::sleep_for(250ms);
+  }
+  const int asked = f.asked;
+  std::this_thread::sleep_for(50ms);
+  CHECK(f.asked == asked);
+}
+
+TEST_CASE("a fetcher that is nearly done is asked more often, and tells how it ended") {
+  Sampler::Timing timing = Fixture::quick();
+  timing.busy = timing.settled = 300ms;
+  timing.soon = 1ms;
+  Fixture f(timing);
+  const auto say = [&](int done, const std::string& more) {
+    f.say(base::Result<std::string>(R"({"bytesDone":)" + std::to_string(done) + R"(,"bytesTotal":1000)" + more + "}"));
+  };
+  say(100, "");
+  f->want(kOne, {{What::progress, "fetch", "10.0.0.8"}}, true);
+  REQUIRE(f.asked_more(2));
+  const auto began = std::chrono::steady_clock::now();
+  say(990, "");
+  REQUIRE(f.asked_more(20));
+  CHECK(std::chrono::steady_clock::now() - began < 20 * timing.busy / 2);
+  say(1000, R"(,"result":{"reason":"Fetched","files":[{"path":"/models/a"}]})");
+  REQUIRE(Fixture::eventually([&] { return f->progress(kOne).at("fetch").result.has_value(); }));
+  CHECK(f->progress(kOne).at("fetch").result->artifact->path == "/models/a");
+}
+
 TEST_CASE("every download that somebody wants to know about is told, and none after that") {
   Fixture f;
   f.say(base::Result<std::string>(R"({"bytesDone":5,"bytesTotal":9})"));
