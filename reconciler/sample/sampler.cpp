@@ -46,7 +46,8 @@ void Sampler::want(const Key& key, const std::vector<Target>& targets, bool on_t
   for (const auto& target : targets) {
     const Place place{target.what, key.namespace_, target.name};
     fresh.insert(place);
-    State& state = places_[place];
+    const auto [found, is_unknown] = places_.try_emplace(place);
+    State& state = found->second;
     const bool is_new = differs(target, state.target);
     if (is_new) {
       state.asked = state.first_knock = Time{};
@@ -57,11 +58,14 @@ void Sampler::want(const Key& key, const std::vector<Target>& targets, bool on_t
     if (!target.soon && state.target.soon) state.soon_until = Time{};
     state.target = target;
     state.wanted_by.insert(key);
-    if (on_the_way || is_new) state.busy_until = now + timing_.busy_after_change;
+    if (is_new && !is_unknown) state.busy_until = now + timing_.busy_after_change;
+    const bool has_arrived = !on_the_way && state.way_until != Time{};
+    state.way_until = on_the_way ? now + timing_.busy_after_change : Time{};
+    if (state.asking) continue;
     // Whatever led to this pass may have changed the answer too, but never more often than its pace.
-    const bool is_busy = target.what != What::front && (on_the_way || now < state.busy_until);
-    const Time due = is_new ? now : std::max(now, state.asked + (now < state.soon_until ? timing_.soon : timing_.busy));
-    if (!state.asking && (is_new || (is_busy && due < state.due))) schedule(place, state, due);
+    const Time due = is_new ? now : std::max(now, state.asked + interval(state, now));
+    const bool is_earlier = target.what != What::front && due < state.due;
+    if (is_new || is_earlier || has_arrived) schedule(place, state, due);
   }
   auto& before = wanted_[key];
   for (const auto& place : before) {
@@ -126,7 +130,7 @@ std::vector<FetchProgress> Sampler::downloads() const {
 std::chrono::nanoseconds Sampler::interval(const State& state, Time now) const {
   if (state.front == Knock::refused) return timing_.knock;
   if (now < state.soon_until) return timing_.soon;
-  if (now < state.busy_until) return timing_.busy;
+  if (now < std::max(state.busy_until, state.way_until)) return timing_.busy;
   const std::chrono::duration<double> share(static_cast<double>(places_.size()) / timing_.settled_per_second);
   return std::clamp(std::chrono::duration_cast<std::chrono::nanoseconds>(share),
                     std::chrono::nanoseconds(timing_.settled), std::chrono::nanoseconds(timing_.settled_longest));
@@ -165,8 +169,8 @@ void Sampler::ask(std::unique_lock<std::mutex>& lock, const Place& place) {
   if (differs(state.target, asked_of))
     return schedule(place, state, now);  // it moved meanwhile: that was another's answer
   const bool is_first = std::exchange(state.asked, now) == Time{};
+  if (is_news && !is_first) state.busy_until = now + timing_.busy_after_change;
   if (is_news || is_first) {
-    state.busy_until = now + timing_.busy_after_change;
     const auto concerned = state.wanted_by;
     schedule(place, state, now + interval(state, now));
     lock.unlock();

@@ -17,9 +17,9 @@
 namespace reconciler {
 
 /// Asks the programs in Pods how they are: the agents for /state, the fetchers for /progress, by the Pod's IP and with
-/// short timeouts. A Pod is asked at once when it is first wanted, every 2 s while its service is on the way, else
-/// every 10 s; with many settled Pods more seldom, so that all of them together are asked 3 times a second, but each
-/// at least once in three minutes (what changes is asked every 2 s for the next 20). Every 250 ms for a few seconds
+/// short timeouts. A Pod is asked at once when it is first wanted, every 2 s while its service is on the way and for
+/// 20 s after it or its answer changed, else every 10 s; with many settled Pods more seldom, so that all of them
+/// together are asked 3 times a second, but each at least once in three minutes. Every 250 ms for a few seconds
 /// when the next answer is waited for: of an agent that is about to see a preset, of a fetcher that is nearly done. It
 /// also knocks at Services, every 250 ms for at most 10 s, until they no longer refuse. One that gave no answer at all
 /// is asked once more: a refusal may have been lost on its way. Thread-safe.
@@ -96,7 +96,9 @@ class Sampler {
     Target target;
     std::set<Key> wanted_by;
     Time due{};
+    /// Whom an answer or a change of the Pod, a service on the way, or a change to come makes more interesting.
     Time busy_until{};
+    Time way_until{};
     Time soon_until{};
     Time asked{};
     bool asking = false;

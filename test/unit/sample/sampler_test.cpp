@@ -182,6 +182,29 @@ TEST_CASE("a fetcher that is nearly done is asked more often, and tells how it e
   CHECK(f->progress(kOne).at("fetch").result->artifact->path == "/models/a");
 }
 
+TEST_CASE("a Pod of a settled service is not asked more often because it was asked for the first time") {
+  auto timing = Fixture::quick();
+  timing.settled = 1h;
+  Fixture f(timing);
+  auto agent = kAgent;
+  agent.ready = true;
+  SECTION("we are new to it") {
+    f->want(kOne, {agent}, true);
+    REQUIRE(Fixture::eventually([&] { return f->asked_all(kOne); }));
+    f->want(kOne, {agent}, false);
+    std::this_thread::sleep_for(20ms);  // one answer may be on its way
+    const int asked = f.asked;
+    std::this_thread::sleep_for(90ms);
+    CHECK(f.asked == asked);
+  }
+  SECTION("but when it says something else than before, or turned ready") {
+    f->want(kOne, {kAgent}, false);
+    REQUIRE(Fixture::eventually([&] { return f->asked_all(kOne); }));
+    f->want(kOne, {agent}, false);
+    CHECK(f.asked_more(2));
+  }
+}
+
 TEST_CASE("every download that somebody wants to know about is told, and none after that") {
   Fixture f;
   f.say(base::Result<std::string>(R"({"bytesDone":5,"bytesTotal":9})"));
