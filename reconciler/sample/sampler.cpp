@@ -129,7 +129,7 @@ std::vector<FetchProgress> Sampler::downloads() const {
 
 std::chrono::nanoseconds Sampler::interval(const State& state, Time now) const {
   if (state.front == Knock::refused) return timing_.knock;
-  if (now < state.soon_until) return timing_.soon;
+  if (now < state.soon_until && state.answer_hash != 0) return timing_.soon;  // who does not answer holds a thread
   if (now < std::max(state.busy_until, state.way_until)) return timing_.busy;
   const std::chrono::duration<double> share(static_cast<double>(places_.size()) / timing_.settled_per_second);
   return std::clamp(std::chrono::duration_cast<std::chrono::nanoseconds>(share),

@@ -102,7 +102,7 @@ class Sampler {
     Time soon_until{};
     Time asked{};
     bool asking = false;
-    /// Of the latest answer: the same bytes say nothing new.
+    /// Of the latest answer, 0 when there was none: the same bytes say nothing new.
     std::size_t answer_hash = 0;
     std::optional<AgentSample> agent;
     std::optional<FetchProgress> progress;

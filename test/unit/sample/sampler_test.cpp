@@ -152,6 +152,12 @@ TEST_CASE("an answer that is waited for is asked for at a pace of its own, for a
     f->want(kOne, {agent}, true);
     std::this_thread::sleep_for(20ms);  // one answer may be on its way
   }
+  SECTION("but not of one that does not answer") {
+    f.say(base::fail("cannot connect", "10.0.0.7"));
+    agent.soon = true;
+    f->want(kOne, {agent}, true);
+    REQUIRE(Fixture::eventually([&] { return f->asked_all(kOne); }));
+  }
   SECTION("and no longer, whatever comes of it") {
     agent.soon = true;
     f->want(kOne, {agent}, true);
