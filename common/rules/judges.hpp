@@ -68,8 +68,6 @@ void claim_name(const Service& service, const Report& report);
 void draft_missing(const Service& service, const Report& report);
 void draft_unused(const Service& service, const Report& report);
 void draft_twice(const Service& service, const Report& report);
-void probe_handler(const Service& service, const Report& report);
-void probe_readiness(const Service& service, const Report& report);
 void autoscaling_bounds(const Service& service, const Report& report);
 void autoscaling_target(const Service& service, const Report& report);
 void autoscaling_model_metric(const Service& service, const Report& report);
@@ -79,6 +77,12 @@ void endpoint_path(const Service& service, const Report& report);
 void container_port(const Service& service, const Report& report);
 void node_port_unused(const Service& service, const Report& report);
 void class_name(const Service& service, const Report& report);
+
+// service_probes.cpp
+void probe_handler(const Service& service, const Report& report);
+void probe_port(const Service& service, const Report& report);
+void probe_count(const Service& service, const Report& report);
+void probe_readiness(const Service& service, const Report& report);
 
 // service_pod.cpp
 void label_syntax(const Service& service, const Report& report);

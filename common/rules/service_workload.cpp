@@ -11,9 +11,6 @@ namespace {
 using base::JsonValue;
 using kube::FieldPath;
 
-constexpr std::string_view kProbes[] = {"startup", "liveness", "readiness"};
-constexpr std::string_view kHandlers[] = {"exec", "grpc", "httpGet", "tcpSocket"};
-
 /// Types of speculative decoding by what they want of a second model.
 constexpr std::array<std::string_view, 5> kNeedDraft{"draft", "draft-simple", "draft-eagle3", "draft-dflash",
                                                      "draft-dspark"};
@@ -38,23 +35,6 @@ void for_each_metric(const Service& service, const Visit& visit) {
   for (rapidjson::SizeType i = 0; i < metrics->Size(); ++i) {
     if ((*metrics)[i].IsObject()) visit((*metrics)[i], path.at(i));
   }
-}
-
-template <class Visit>
-void for_each_probe(const Service& service, const Visit& visit) {
-  const JsonValue* overrides = object_in(service.spec, "probeOverrides");
-  if (overrides == nullptr) return;
-  const auto path = service.spec_path.child("probeOverrides");
-  for (const auto name : kProbes) {
-    if (const JsonValue* probe = object_in(*overrides, name)) visit(*probe, path.child(name));
-  }
-}
-
-bool asks_the_agent(const JsonValue& probe) {
-  const JsonValue* get = object_in(probe, "httpGet");
-  if (get == nullptr) return false;
-  const JsonValue* port = base::find(*get, "port");
-  return base::as_int(port) == 8081 || base::as_string(port) == "agent" || base::as_string(port) == "8081";
 }
 
 }  // namespace
@@ -99,22 +79,6 @@ void draft_twice(const Service& service, const Report& report) {
   if (from == nullptr || text_in(*from, "draftModelRef").empty() || text_in(*from, "draftModel").empty()) return;
   const auto path = service.spec_path.child("speculativeDecoding");
   report.at(path.child("draftModel"), base::find(*from, "draftModel"));
-}
-
-void probe_handler(const Service& service, const Report& report) {
-  for_each_probe(service, [&](const JsonValue& probe, const FieldPath& path) {
-    const auto handlers =
-        std::ranges::count_if(kHandlers, [&](std::string_view name) { return present(probe, name) != nullptr; });
-    if (handlers != 1) report.at(path, nullptr, {std::to_string(handlers)});
-  });
-}
-
-void probe_readiness(const Service& service, const Report& report) {
-  const JsonValue* overrides = object_in(service.spec, "probeOverrides");
-  if (overrides == nullptr) return;
-  const JsonValue* probe = object_in(*overrides, "readiness");
-  const auto path = service.spec_path.child("probeOverrides");
-  if (probe != nullptr && !asks_the_agent(*probe)) report.at(path.child("readiness"), nullptr);
 }
 
 void autoscaling_bounds(const Service& service, const Report& report) {
