@@ -67,6 +67,10 @@ void check_head(std::string_view bytes) {
     require(answer->status >= 100 && answer->status <= 999);
     const auto forwarded = agent::forward_response_head(*answer, true, 1);
     require(agent::head_size(forwarded) == forwarded.size());
+    // What was told of the beginning holds for the whole.
+    const auto body = bytes.substr(*size);
+    const auto early = agent::tells_lost_process(*answer, body.substr(0, body.size() / 2));
+    require(!early || early == agent::tells_lost_process(*answer, body));
   }
   if (!head) return;
   const auto [path, query] = agent::split_target(head->target);

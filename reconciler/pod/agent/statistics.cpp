@@ -29,7 +29,8 @@ std::span<const base::MetricInfo> metric_rows() {
        {}},
       {"router_agent_gate_requests_total",
        counter,
-       "Requests for a model at the gate, by result: admitted, waited_too_long, draining, load_failed.",
+       "Requests for a model at the gate, by result: admitted, waited_too_long, draining, load_failed; tried_again: "
+       "admitted, and again.",
        {"model", "result"},
        {}},
       {"router_agent_gate_wait_seconds",

@@ -1,4 +1,5 @@
 """A Pod without a cluster: a real llama-server in router mode and a router-agent before it, on loopback."""
+import contextlib
 import http.client
 import json
 import os
@@ -115,8 +116,9 @@ class Pod:
     def model(self, name):
         return next((model for model in self.state()["models"] if model["name"] == name), {"state": "", "failure": None})
 
-    def chat(self, model, tokens=4, stream=False, port=None, timeout=300, headers=None):
-        """Status and text of the answer. A stream that was cut has no [DONE] in its text; status 0: no answer."""
+    def chat(self, model, tokens=4, stream=False, port=None, timeout=300, headers=None, begun=lambda: None):
+        """Status and text of the answer. A stream that was cut has no [DONE] in its text; status 0: no answer. `begun` is called
+        when its first byte is here."""
         connection = http.client.HTTPConnection("127.0.0.1", port or self.gate_port, timeout=timeout)
         body = json.dumps({"model": model, "max_tokens": tokens, "stream": stream,
                            "messages": [{"role": "user", "content": "x"}]})
@@ -124,11 +126,13 @@ class Pod:
             connection.request("POST", "/v1/chat/completions", body,
                                {"Content-Type": "application/json", **(self.headers() if headers is None else headers)})
             answer = connection.getresponse()
+            text = answer.read(1)
+            begun()
             try:
-                text = answer.read().decode()
+                text += answer.read()
             except http.client.IncompleteRead as cut:
-                text = cut.partial.decode()
-            return answer.status, text
+                text += cut.partial
+            return answer.status, text.decode()
         except (OSError, http.client.HTTPException) as error:
             return 0, repr(error)
         finally:
@@ -136,8 +140,11 @@ class Pod:
 
     def children(self):
         """Process ids of the models' llama-servers."""
-        return [int(pid) for thread in pathlib.Path(f"/proc/{self.llama.pid}/task").iterdir()
-                for pid in (thread / "children").read_text().split()]
+        found = []
+        for thread in pathlib.Path(f"/proc/{self.llama.pid}/task").iterdir():
+            with contextlib.suppress(OSError):  # a thread that has ended
+                found += map(int, (thread / "children").read_text().split())
+        return found
 
     def swaps(self):
         return len(re.findall("spawning server instance with name", (self.folder / "llama.log").read_text()))

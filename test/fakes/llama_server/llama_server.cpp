@@ -92,6 +92,8 @@ class LlamaServer::Impl {
     std::string state = "unloaded";
     int exit_code = 0;
     bool failed = false;
+    /// Its child has gone, and that is not noticed yet.
+    bool dead = false;
     std::size_t in_flight = 0;
     std::size_t loads = 0;
     std::uint64_t used = 0;
@@ -115,9 +117,22 @@ class LlamaServer::Impl {
     const auto* found = find(name);
     return found == nullptr ? Model{} : *found;
   }
-  void kill(const std::string& name) {
+  void kill(const std::string& name, Milliseconds unnoticed) {
     const std::lock_guard lock(mutex_);
-    if (auto* model = find(name)) ended(*model, 1);
+    auto* model = find(name);
+    if (model == nullptr) return;
+    if (unnoticed.count() == 0) return ended(*model, 1);
+    ++model->generation;
+    model->dead = true;
+    changed_.notify_all();
+    ++threads_;
+    std::thread([this, name, unnoticed] {
+      std::unique_lock waiting(mutex_);
+      changed_.wait_for(waiting, unnoticed, [this] { return stopping_; });
+      if (auto* dead = find(name); dead != nullptr && dead->dead) ended(*dead, 1);
+      --threads_;
+      changed_.notify_all();
+    }).detach();
   }
   void set_reload(std::optional<std::vector<LlamaModel>> models, bool unloads, std::string refusal) {
     const std::lock_guard lock(mutex_);
@@ -165,6 +180,7 @@ class LlamaServer::Impl {
     ++model.generation;
     model.exit_code = exit_code;
     model.failed = exit_code != 0;
+    model.dead = false;
     change(model, "unloaded", R"(,"exit_code":)" + std::to_string(exit_code));
   }
   std::size_t active() const {
@@ -284,6 +300,17 @@ class LlamaServer::Impl {
                       "\r\nKeep-Alive: timeout=5, max=100\r\n\r\n" + body);
   }
 
+  /// What the real one says of itself when it cannot reach a child: no JSON, though it says so.
+  void respond_lost(int socket, const std::string& why) {
+    const std::string body = "proxy error: " + why;
+    char size[32];
+    std::snprintf(size, sizeof size, "%zx\r\n", body.size());
+    write(socket,
+          "HTTP/1.1 500 Internal Server Error\r\nServer: llama.cpp\r\nContent-Type: application/json; charset=utf-8\r\n"
+          "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n" +
+              (size + body) + "\r\n0\r\n\r\n");
+  }
+
   // The endpoints.
 
   void answer(int socket, const Request& request) {
@@ -393,6 +420,7 @@ class LlamaServer::Impl {
     model = find(name);
     if (model->state != "loaded")
       return respond(socket, 500, error_json(500, "model name=" + name + " failed to load")), false;
+    if (model->dead) return respond_lost(socket, "Could not establish connection"), false;
     ++model->in_flight;
     model->used = ++uses_;
     generation = model->generation;
@@ -438,7 +466,7 @@ class LlamaServer::Impl {
         const auto* now = find(model);
         if (stopping_ || now == nullptr || now->generation != generation) {
           // Its child has gone.
-          if (!head_sent) respond(socket, 500, error_json(500, "proxy error: Failed to read connection"));
+          if (!head_sent) respond_lost(socket, "Failed to read connection");
           return shut(socket), true;
         }
       }
@@ -497,7 +525,7 @@ LlamaServer::~LlamaServer() = default;
 
 std::uint16_t LlamaServer::port() const { return impl_->port; }
 void LlamaServer::set_token_time(std::chrono::milliseconds time) { impl_->token_ms = time.count(); }
-void LlamaServer::kill(const std::string& model) { impl_->kill(model); }
+void LlamaServer::kill(const std::string& model, Milliseconds unnoticed) { impl_->kill(model, unnoticed); }
 void LlamaServer::set_reload(std::vector<LlamaModel> models, bool unloads) {
   impl_->set_reload(std::move(models), unloads, {});
 }

@@ -39,8 +39,8 @@ class LlamaServer {
 
   /// One token of an answer takes so long; a request's `max_tokens` says how many.
   void set_token_time(std::chrono::milliseconds time);
-  /// The child of a model dies.
-  void kill(const std::string& model);
+  /// The child of a model dies. Until that is noticed the model is listed as loaded, and requests for it fail.
+  void kill(const std::string& model, std::chrono::milliseconds unnoticed = {});
   /// What the next reloads find: these models (whose sections all changed, when `unloads`), or a refusal.
   void set_reload(std::vector<LlamaModel> models, bool unloads);
   void refuse_reload(std::string message);

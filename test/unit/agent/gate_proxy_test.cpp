@@ -70,7 +70,8 @@ struct Gate {
     std::vector<agent::SharedScheduler::Known> known;
     for (const auto* name : {"a", "b", "c"}) {
       const auto state = server.state(name);
-      const bool failed = state == "unloaded" && server.loads(name) > 0 && server.exit_code(name) != 0;
+      // 1: it was killed.
+      const bool failed = state == "unloaded" && server.loads(name) > 0 && server.exit_code(name) > 1;
       known.push_back({name, {}, state != "unloaded", state == "loaded", failed ? "failed to load" : ""});
       if (known.back().name == "a") known.back().aliases = {"al-a"};
     }
@@ -89,6 +90,23 @@ struct Gate {
   fakes::LlamaServer server;
   agent::SharedScheduler scheduler;
   agent::Proxy proxy;
+};
+
+/// The agent's part: it lists, again and again.
+struct Observer {
+  explicit Observer(Gate& gate)
+      : thread([this, &gate] {
+          while (!stop) {
+            gate.observe();
+            std::this_thread::sleep_for(milliseconds{20});
+          }
+        }) {}
+  ~Observer() {
+    stop = true;
+    thread.join();
+  }
+  std::atomic<bool> stop = false;
+  std::thread thread;
 };
 
 }  // namespace
@@ -343,15 +361,9 @@ TEST_CASE("many idle and streaming connections at once") {
 TEST_CASE("models fight for one place: every request is answered, and none meets a busy place") {
   Gate gate;
   gate.server.set_token_time(milliseconds{2});
-  std::atomic<bool> stop = false;
   std::atomic<int> good = 0;
   std::atomic<int> bad = 0;
-  std::thread observer([&] {
-    while (!stop) {
-      gate.observe();
-      std::this_thread::sleep_for(milliseconds{20});
-    }
-  });
+  const Observer observer(gate);
   std::vector<std::thread> clients;
   for (int i = 0; i < 6; ++i) {
     clients.emplace_back([&, i] {
@@ -370,8 +382,6 @@ TEST_CASE("models fight for one place: every request is answered, and none meets
     });
   }
   for (auto& client : clients) client.join();
-  stop = true;
-  observer.join();
   CHECK(bad == 0);
   CHECK(good > 50);
   CHECK(gate.server.crowded() == 0);
@@ -420,6 +430,78 @@ TEST_CASE("who asked for a model whose load fails hears why, at once") {
   CHECK_THAT(answer.body, ContainsSubstring(R"("message":"model name=b failed to load: b: tensor \"x\" is missing")"));
   // The connection goes on where the answer ends.
   CHECK(client.exchange(chat("a")).status == 200);
+}
+
+TEST_CASE("a request that met a dead process is tried again once the model has gone, with its body") {
+  Gate gate;
+  const Observer observer(gate);
+  REQUIRE_THAT(gate.ask(chat("a")), ContainsSubstring("200 OK"));
+  gate.server.set_token_time(milliseconds{100});
+  std::vector<RawClient> clients;
+  const auto begin = [&](const std::string& request) {
+    clients.push_back(gate.client());
+    clients.back().send(request);
+  };
+  begin(chat("a", 5, true));
+  read_until(clients[0], "\"token\":0");
+  begin(chat("a", 30));
+  REQUIRE(eventually([&] { return gate.server.count("POST /v1/chat/completions a") == 3; }));
+  gate.server.kill("a", milliseconds{150});
+  std::this_thread::sleep_for(milliseconds{20});
+  gate.server.set_token_time(milliseconds{1});
+  begin(chat("a"));
+  begin(chat("al-a", 3, true));
+
+  // Its answer had begun.
+  CHECK(read_until(clients[0], "").find(kEnd) == std::string::npos);
+  CHECK_THAT(read_until(clients[1], kEnd), ContainsSubstring("chat.completion"));
+  CHECK_THAT(read_until(clients[2], kEnd), ContainsSubstring("chat.completion"));
+  CHECK_THAT(read_until(clients[3], kEnd), ContainsSubstring("[DONE]"));
+  CHECK(gate.server.loads("a") == 2);
+  CHECK(eventually([&] { return gate.scheduler.unfinished() == 0 && gate.scheduler.in_flight("a") == 0; }));
+  const auto count = [&](const std::string& result) {
+    return gate.table.value("router_agent_gate_requests_total", {"a", result});
+  };
+  CHECK(count("tried_again") >= 1);
+  CHECK(count("admitted") == 5 + count("tried_again"));
+}
+
+TEST_CASE("a request is tried again once, and not after maxWaitSeconds") {
+  Gate gate;
+  const Observer observer(gate);
+  REQUIRE_THAT(gate.ask(chat("a")), ContainsSubstring("200 OK"));
+  SECTION("once") {
+    gate.server.kill("a", seconds{5});
+    CHECK_THAT(gate.ask(chat("a")), ContainsSubstring("proxy error: Could not establish connection"));
+    CHECK(gate.server.count("POST /v1/chat/completions a") == 3);
+  }
+  SECTION("not after maxWaitSeconds") {
+    gate.scheduling.max_wait = milliseconds{100};
+    gate.scheduler.configure(gate.scheduling);
+    gate.server.set_token_time(milliseconds{400});
+    auto client = gate.client();
+    client.send(chat("a"));
+    std::this_thread::sleep_for(milliseconds{200});
+    gate.server.kill("a", milliseconds{150});
+    CHECK_THAT(read_until(client, kEnd), ContainsSubstring("proxy error: Failed to read connection"));
+    CHECK(gate.server.count("POST /v1/chat/completions a") == 2);
+  }
+  CHECK(eventually([&] { return gate.scheduler.unfinished() == 0 && gate.scheduler.in_flight("a") == 0; }));
+}
+
+TEST_CASE("bodies are kept for a second try only while others find room") {
+  Gate gate({{"a"}}, 1, 100'000);
+  const std::string body(70'000, ' ');
+  const auto request = test::post("/v1/chat/completions", "{\"model\":\"a\",\"max_tokens\":100" + body + "}");
+  gate.server.set_token_time(milliseconds{20});
+  // 280,000 bytes of bodies are in llama-server, and 200,000 may be held.
+  std::vector<RawClient> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.push_back(gate.client());
+    clients.back().send(request);
+    REQUIRE(eventually([&] { return gate.scheduler.in_flight("a") == static_cast<std::size_t>(i) + 1; }));
+  }
+  for (const auto& client : clients) CHECK_THAT(read_until(client, kEnd), ContainsSubstring("200 OK"));
 }
 
 TEST_CASE("a stopping Pod serves what is in flight, and sends the rest away") {

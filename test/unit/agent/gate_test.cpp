@@ -102,6 +102,33 @@ TEST_CASE("chunked bytes are followed to their end, in pieces of any size") {
   CHECK(payload == "hello 0123456789");
 }
 
+TEST_CASE("llama-server's own word that a process has gone is told from a model's error") {
+  const auto tells = [](const std::string& answer) {
+    const auto size = agent::head_size(answer).value();
+    const auto head = parse_response_head(answer.substr(0, size));
+    REQUIRE(head.has_value());
+    return agent::tells_lost_process(*head, answer.substr(size));
+  };
+  // As build 11669 says it.
+  const std::string chunked =
+      "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json; charset=utf-8\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n";
+  CHECK(tells(chunked + "26\r\nproxy error: Failed to read connection\r\n0\r\n\r\n") == true);
+  CHECK(tells(chunked + "26\r\nproxy error: F") == true);
+  CHECK(tells(chunked + "26\r\nproxy er") == std::nullopt);
+  CHECK(tells(chunked) == std::nullopt);
+  CHECK(tells(chunked + "5\r\nproxy\r\n0\r\n\r\n") == false);
+  CHECK(tells(chunked + "0\r\n\r\n") == false);
+  CHECK(tells(chunked + "x") == false);
+  CHECK(tells(chunked + "2c\r\n{\"error\":{\"message\":\"proxy error: no\"}}") == false);
+  const std::string plain = "HTTP/1.1 500 Error\r\nContent-Length: 17\r\n\r\n";
+  CHECK(tells(plain + "proxy error: gone") == true);
+  CHECK(tells(plain + "proxy") == std::nullopt);
+  CHECK(tells(plain + "{\"error\"") == false);
+  CHECK(tells("HTTP/1.1 500 Error\r\nContent-Length: 5\r\n\r\nproxy error: gone") == false);
+  CHECK(tells("HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\nproxy error: gone") == false);
+}
+
 TEST_CASE("what is not chunked coding is seen") {
   const std::string body = GENERATE("x\r\n", "\r\n", "5\nhello", "5\r\nhelloX", "5\r\nhello\rX",
                                     "ffffffffffffffff1\r\n", "0\r\n\n", "0\r\nA: b\n", "-1\r\n");

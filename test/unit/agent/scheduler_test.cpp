@@ -349,6 +349,70 @@ TEST_CASE("under Direct everything goes in") {
   bench.go("c");
 }
 
+TEST_CASE("a model whose process may have died gets nothing new until that is seen, or for a second") {
+  Bench bench;
+  bench.resident({"a"});
+  const auto first = bench.go("a");
+  const auto second = bench.go("a");
+  bench.pass(seconds{10});
+  bench.scheduler.doubt(first);
+  const auto third = bench.wait("a");
+  const auto again = bench.scheduler.arrive_again(first);
+  REQUIRE(again.has_value());
+  CHECK(*again > third);
+  CHECK(bench.scheduler.in_flight("a") == 1);
+  CHECK(bench.admitted().empty());
+  SECTION("seen gone") {
+    bench.resident({});
+    CHECK(bench.admitted() == Tickets{third, *again});
+  }
+  SECTION("seen gone, and another waits for longer") {
+    const auto b = bench.wait("b");
+    bench.scheduler.leave(second);
+    bench.resident({});
+    CHECK(bench.admitted() == Tickets{third, *again});
+    bench.scheduler.answered(third, false);
+    CHECK(bench.admitted().empty());
+    for (const auto ticket : {third, *again}) bench.scheduler.leave(ticket);
+    bench.sleep();
+    CHECK(bench.admitted() == Tickets{b});
+  }
+  SECTION("a listing from before says nothing") {
+    bench.scheduler.observe({{"a", false, false, {}}}, bench.clock.steady() - seconds{1});
+    CHECK(bench.admitted().empty());
+  }
+  SECTION("never seen gone") {
+    bench.scheduler.observe({{"a", true, true, {}}}, bench.clock.steady());
+    bench.sleep();
+    CHECK(bench.admitted() == Tickets{third, *again});
+    CHECK(bench.scheduler.next_wakeup() == std::nullopt);
+  }
+}
+
+TEST_CASE("who waits again has waited from its first arrival on") {
+  Bench bench;
+  bench.resident({"a"});
+  const auto first = bench.go("a");
+  bench.pass(seconds{599});
+  bench.scheduler.doubt(first);
+  const auto young = bench.wait("a");
+  const auto again = bench.scheduler.arrive_again(first);
+  REQUIRE(again.has_value());
+  bench.scheduler.hold({"a"}, false);
+  bench.pass(milliseconds{1});
+  bench.sleep();
+  CHECK(bench.admitted().empty());
+  REQUIRE(bench.refused.size() == 1);
+  CHECK(bench.refused[0].ticket == *again);
+  CHECK(bench.refused[0].refusal == Refusal::waited_too_long);
+  bench.scheduler.hold({}, false);
+  bench.pass(seconds{1});
+  CHECK(bench.admitted() == Tickets{young});
+  bench.pass(seconds{600});
+  CHECK_FALSE(bench.scheduler.arrive_again(young).has_value());
+  CHECK(bench.scheduler.in_flight("a") == 1);
+}
+
 // Properties over random traces, against a llama-server that loads, evicts and answers.
 
 namespace {
@@ -365,6 +429,7 @@ struct World {
   static constexpr milliseconds kLongest{2'000};
   static constexpr milliseconds kLoad{1'000};
   static constexpr milliseconds kLinger{50};
+  static constexpr milliseconds kDoubtedFor{1'000};
 
   struct Running {
     std::string model;
@@ -427,7 +492,8 @@ struct World {
       last_admitted[request.model] = decision.ticket;
       // No one starves.
       const auto bound =
-          (kMaxTurn + kLongest + kLoad + kLinger + milliseconds{10}) * static_cast<std::int64_t>(request.ahead + 1);
+          (kMaxTurn + kLongest + kLoad + kLinger + milliseconds{10}) * static_cast<std::int64_t>(request.ahead + 1) +
+          deaths * (kDoubtedFor + kLoad);
       REQUIRE(clock.steady() - request.arrived <= bound);
       dispatch(decision.ticket, request.model);
     }
@@ -450,11 +516,33 @@ struct World {
     REQUIRE((loading || one_lingers || busy_places >= places));
   }
 
-  void arrive(const std::string& model) {
+  void arrive(const std::string& model, std::optional<Ticket> again = std::nullopt) {
     std::size_t ahead = 0;
     for (const auto& [name, count] : scheduler.waiting()) ahead += name != model ? 1 : 0;
-    const auto ticket = scheduler.arrive(model);
+    const auto ticket = again ? *again : scheduler.arrive(model);
     waiting[ticket] = {model, clock.steady(), ahead};
+  }
+
+  /// The process of a model ends; what is not answered yet is tried again.
+  void die(const std::string& model) {
+    ++deaths;
+    loaded.erase(model);
+    std::erase(used, model);
+    for (auto at = running.begin(); at != running.end();) {
+      const auto [ticket, one] = *at;
+      if (one.model != model) {
+        ++at;
+        continue;
+      }
+      at = running.erase(at);
+      scheduler.doubt(ticket);
+      if (one.answered) {
+        scheduler.leave(ticket);
+      } else {
+        arrive(model, scheduler.arrive_again(ticket));
+      }
+    }
+    idle_since[model] = clock.steady();
   }
 
   /// The next thing that happens in llama-server.
@@ -511,6 +599,7 @@ struct World {
   std::map<Ticket, Waiting> waiting;
   std::map<std::string, Ticket> last_admitted;
   std::map<std::string, base::SteadyTime> idle_since;
+  std::int64_t deaths = 0;
 };
 
 }  // namespace
@@ -536,6 +625,8 @@ TEST_CASE("random traces: never more models in flight than places, FIFO, no star
           world.waiting.erase(given_up);
         }
       }
+      if (seed % 4 == 0 && !world.running.empty() && world.random() % 50 == 0)
+        world.die(world.running.begin()->second.model);
       world.settle();
       world.advance(arrival);
     }

@@ -272,13 +272,19 @@ void Connection::respond_health() {
 }
 
 void Connection::queue(std::string_view model) {
-  ticket_ = host_.scheduler().arrive(model);
+  const auto ticket = host_.scheduler().arrive(model);
   // No such model: llama-server says so in its own words.
-  if (!ticket_) return go(false);
-  undelivered_ = ticket_;
+  if (!ticket) return go(false);
+  may_try_again_ = true;
+  wait_for(*ticket);
+}
+
+void Connection::wait_for(Scheduler::Ticket ticket) {
+  ticket_ = ticket;
+  undelivered_ = ticket;
   state_ = State::waiting;
   next_signal_ = host_.now() + kFirstSignal;
-  host_.expect(*ticket_, *this);
+  host_.expect(ticket, *this);
   watch_client();
 }
 
@@ -370,6 +376,7 @@ void Connection::after_answer() {
   answer_begun_ = false;
   signalled_ = false;
   wants_signal_ = false;
+  may_try_again_ = false;
   release(answer_head_);
   drop_body();
   release(to_server_);
@@ -438,7 +445,8 @@ void Connection::send_request() {
     sent_ += static_cast<std::size_t>(sent);
     if (sent_ < total) continue;
     state_ = State::answering;
-    drop_body();
+    may_try_again_ = may_try_again_ && !answer_begun_ && host_.may_keep_bodies();
+    if (!may_try_again_) drop_body();
     release(to_server_);
   }
   watch_server();
@@ -472,6 +480,11 @@ void Connection::consume(std::string_view bytes) {
     if (!size && answer_head_.size() <= kMaxAnswerHead) return;
     auto head = size ? parse_response_head(std::string_view(answer_head_).substr(0, *size)) : std::nullopt;
     if (!head) return respond_error(502, "llama-server answered something that is not HTTP");
+    if (may_be_lost(*head)) {
+      const auto lost = tells_lost_process(*head, std::string_view(answer_head_).substr(*size));
+      if (!lost) return;
+      if (*lost && try_again()) return;
+    }
     if (may_be_failed_load(*head)) {
       if (answer_head_.size() < *size + *head->framing.length) return;
       const auto body = std::string_view(answer_head_).substr(*size);
@@ -493,6 +506,23 @@ void Connection::consume(std::string_view bytes) {
   }
 }
 
+bool Connection::may_be_lost(const ResponseHead& head) const {
+  return head.status == 500 && ticket_ && !is_head_request_;
+}
+
+/// False when the answer has to do.
+bool Connection::try_again() {
+  host_.scheduler().doubt(*ticket_);
+  if (!may_try_again_ || signalled_) return false;
+  const auto again = host_.scheduler().arrive_again(*ticket_);
+  if (!again) return false;
+  may_try_again_ = false;
+  close_server();
+  release(answer_head_);
+  wait_for(*again);
+  return true;
+}
+
 /// A short 500: worth the wait for its end.
 bool Connection::may_be_failed_load(const ResponseHead& head) const {
   constexpr std::uint64_t kLongest = 4096;
@@ -501,6 +531,7 @@ bool Connection::may_be_failed_load(const ResponseHead& head) const {
 
 void Connection::take_answer_head(const ResponseHead& head) {
   answer_begun_ = true;
+  if (state_ == State::answering) drop_body();
   status_ = head.status;
   answer_chunks_ = {};
   answer_left_ = head.framing.length.value_or(0);

@@ -37,6 +37,8 @@ class ConnectionHost {
   /// Room for so many more bytes of bodies, all clients together; false when there is none.
   [[nodiscard]] virtual bool reserve(std::size_t bytes) = 0;
   virtual void give_back(std::size_t bytes) = 0;
+  /// Bodies may stay for a second try: those that come find room all the same.
+  [[nodiscard]] virtual bool may_keep_bodies() const = 0;
   /// Every answer closes its connection from now on, so that clients go elsewhere.
   [[nodiscard]] virtual bool stopping() const = 0;
 };
@@ -48,6 +50,7 @@ class ConnectionHost {
 ///       ▲                                                                                     │
 ///       └───────────────────────── answer delivered, keep-alive ──────────────────────────────┘
 ///
+/// A request that met a model's dead process goes back from answering to waiting, once, if nothing went to the client.
 /// From every state: a refusal or a bad request is answered (`closing`, when the connection cannot go on), and a client
 /// that goes away ends the request in llama-server and its place in the queue.
 class Connection {
@@ -81,6 +84,7 @@ class Connection {
   void route();
   void respond_health();
   void queue(std::string_view model);
+  void wait_for(Scheduler::Ticket ticket);
   void refuse(const Scheduler::Decision& decision);
   /// An error as OpenAI's clients and llama-server know it. `headers`: whole lines.
   void respond_error(int status, std::string_view message, std::string_view headers = {});
@@ -98,6 +102,8 @@ class Connection {
   void send_request();
   void read_server();
   void consume(std::string_view bytes);
+  [[nodiscard]] bool may_be_lost(const ResponseHead& head) const;
+  [[nodiscard]] bool try_again();
   [[nodiscard]] bool may_be_failed_load(const ResponseHead& head) const;
   void take_answer_head(const ResponseHead& head);
   void take_answer_body(std::string prefix, std::string_view bytes);
@@ -133,6 +139,8 @@ class Connection {
   bool close_after_ = false;
   std::optional<Scheduler::Ticket> ticket_;
   std::optional<Scheduler::Ticket> undelivered_;
+  /// It has not been tried twice, and all of it is still here.
+  bool may_try_again_ = false;
   bool wants_signal_ = false;
   bool signalled_ = false;
   base::SteadyTime next_signal_;

@@ -7,6 +7,7 @@
 #include "common/base/json.hpp"
 #include "common/base/text.hpp"
 #include "common/base/wire_text.hpp"
+#include "reconciler/pod/agent/gate/chunks.hpp"
 
 namespace agent {
 namespace {
@@ -193,6 +194,24 @@ std::optional<std::string> explain_failed_load(const ResponseHead& head, std::st
   }
   append(out, "Content-Length", std::to_string(explained.size()));
   return out + "\r\n" + explained;
+}
+
+std::optional<bool> tells_lost_process(const ResponseHead& head, std::string_view body) {
+  constexpr std::string_view kWords = "proxy error: ";
+  if (head.status != 500) return false;
+  std::string text;
+  bool ended = false;
+  if (head.framing.chunked) {
+    ChunkScanner scanner;
+    (void)scanner.feed(body, &text);
+    ended = scanner.broken() || scanner.done();
+  } else {
+    const auto length = head.framing.length.value_or(0);
+    text = body.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(length, kWords.size())));
+    ended = text.size() == length;
+  }
+  const bool could_be = !ended && text.size() < kWords.size() && kWords.starts_with(text);
+  return could_be ? std::nullopt : std::optional(text.starts_with(kWords));
 }
 
 Target split_target(std::string_view target) {

@@ -64,6 +64,11 @@ struct ResponseHead {
 [[nodiscard]] std::optional<std::string> explain_failed_load(const ResponseHead& head, std::string_view body,
                                                              std::string_view cause);
 
+/// Is it llama-server itself that answers, because it could not reach the model's process? Then the whole body is plain
+/// text ("proxy error: Failed to read connection", build 11669), while models' own errors are JSON. Nothing while too
+/// little of `body`, as it came, is here to tell.
+[[nodiscard]] std::optional<bool> tells_lost_process(const ResponseHead& head, std::string_view body);
+
 /// `a/b?c` split at the first `?`.
 struct Target {
   std::string_view path;

@@ -63,6 +63,7 @@ class Proxy : private ConnectionHost {
   [[nodiscard]] std::size_t max_body_bytes() const override { return options_.max_body_bytes; }
   [[nodiscard]] bool reserve(std::size_t bytes) override;
   void give_back(std::size_t bytes) override { bodies_bytes_ -= bytes; }
+  [[nodiscard]] bool may_keep_bodies() const override { return bodies_bytes_ <= options_.all_bodies_bytes / 2; }
   [[nodiscard]] bool stopping() const override { return stopping_ || scheduler_.is_closing(); }
 
   const Options options_;

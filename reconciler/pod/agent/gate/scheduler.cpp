@@ -13,6 +13,8 @@ using std::chrono::seconds;
 constexpr milliseconds kLinger{50};
 /// A model whose load failed is not tried again for a new request before this: each try would evict a model that works.
 constexpr milliseconds kFailedFor{10'000};
+/// Longer than llama-server needs to notice that a process has gone.
+constexpr milliseconds kDoubtedFor{1'000};
 
 std::string seconds_text(std::chrono::nanoseconds time) {
   return std::to_string(std::chrono::duration_cast<seconds>(time).count()) + " s";
@@ -27,6 +29,8 @@ void Scheduler::observe(const std::vector<Observed>& models, base::SteadyTime as
   for (auto& [name, model] : models_) {
     const auto seen = std::ranges::find(models, name, &Observed::name);
     const bool resident = seen != models.end() && seen->resident;
+    const bool loaded = seen != models.end() && seen->loaded;
+    if (!loaded && model.doubted_at < asked_at) model.doubted_at.reset();
     if (!resident && model.open && model.in_flight == 0 && model.opened_at < asked_at) close(model);
   }
   for (const auto& seen : models) {
@@ -52,9 +56,28 @@ void Scheduler::observe(const std::vector<Observed>& models, base::SteadyTime as
 
 Scheduler::Ticket Scheduler::arrive(const std::string& model) {
   const Ticket ticket = ++last_ticket_;
-  requests_.emplace(ticket, Request{model, clock_.steady(), false});
+  const auto now = clock_.steady();
+  requests_.emplace(ticket, Request{model, now, now});
   models_[model].queue.push_back(ticket);
   return ticket;
+}
+
+void Scheduler::doubt(Ticket ticket) {
+  const auto request = requests_.find(ticket);
+  if (request == requests_.end()) return;
+  auto& model = models_.find(request->second.model)->second;
+  if (!is_doubted(model)) model.doubted_at = clock_.steady();
+}
+
+std::optional<Scheduler::Ticket> Scheduler::arrive_again(Ticket ticket) {
+  const auto request = requests_.find(ticket);
+  if (request == requests_.end()) return std::nullopt;
+  const auto before = request->second;
+  if (clock_.steady() - before.first_arrived >= scheduling_.max_wait) return std::nullopt;
+  leave(ticket);
+  const Ticket next = arrive(before.model);
+  requests_.find(next)->second.first_arrived = before.first_arrived;
+  return next;
 }
 
 void Scheduler::leave(Ticket ticket) {
@@ -94,9 +117,10 @@ std::optional<Scheduler::Ticket> Scheduler::begin_load(const std::string& model)
     opening_ = model;
   }
   const Ticket ticket = ++last_ticket_;
-  requests_.emplace(ticket, Request{model, clock_.steady(), true});
+  const auto now = clock_.steady();
+  requests_.emplace(ticket, Request{model, now, now, true});
   ++entry.second.in_flight;
-  entry.second.dispatched_at = clock_.steady();
+  entry.second.dispatched_at = now;
   return ticket;
 }
 
@@ -117,7 +141,9 @@ std::vector<Scheduler::Decision> Scheduler::decide() {
   std::vector<Decision> decisions;
   refuse_what_must_be(decisions);
   if (scheduling_.policy == Policy::direct) {
-    for (auto& entry : models_) admit_queue(entry, decisions);
+    for (auto& entry : models_) {
+      if (!is_doubted(entry.second)) admit_queue(entry, decisions);
+    }
     return decisions;
   }
   admit_open(decisions);
@@ -168,18 +194,22 @@ void Scheduler::reopen_drained() {
 void Scheduler::open(Entry& entry) {
   entry.second.open = true;
   entry.second.draining = false;
+  entry.second.doubted_at.reset();
   entry.second.opened_at = clock_.steady();
 }
 
 void Scheduler::close(Model& model) {
   model.open = false;
   model.draining = false;
+  model.doubted_at.reset();
   model.closed_at = clock_.steady();
 }
 
 void Scheduler::admit_open(std::vector<Decision>& decisions) {
   for (auto& entry : models_) {
-    if (entry.second.open && !entry.second.draining && !held_.contains(entry.first)) admit_queue(entry, decisions);
+    const auto& model = entry.second;
+    if (model.open && !model.draining && !is_doubted(model) && !held_.contains(entry.first))
+      admit_queue(entry, decisions);
   }
 }
 
@@ -208,7 +238,7 @@ void Scheduler::refuse_what_must_be(std::vector<Decision>& decisions) {
     const bool stopping = closed_from_ && (!model.open || now >= *closed_from_);
     const auto queue = model.queue;
     for (const auto ticket : queue) {
-      const auto waited = now - requests_.find(ticket)->second.arrived;
+      const auto waited = now - requests_.find(ticket)->second.first_arrived;
       if (stopping) {
         refuse(ticket, Refusal::draining, "this Pod is being stopped", decisions);
       } else if (scheduling_.policy == Policy::direct) {
@@ -233,6 +263,7 @@ std::optional<base::SteadyTime> Scheduler::next_wakeup() const {
   for (const auto& entry : models_) {
     if (entry.second.queue.empty()) continue;
     at(first_arrival(entry.second) + scheduling_.max_wait);
+    if (is_doubted(entry.second)) at(*entry.second.doubted_at + kDoubtedFor);
     if (closed_from_) at(*closed_from_);
     anyone_waits = anyone_waits || is_waiting(entry);
   }
@@ -255,6 +286,10 @@ bool Scheduler::fails_fast(const Model& model) const {
   return model.failed_at && clock_.steady() - *model.failed_at < kFailedFor;
 }
 
+bool Scheduler::is_doubted(const Model& model) const {
+  return model.doubted_at && clock_.steady() - *model.doubted_at < kDoubtedFor;
+}
+
 /// Idle, and not only for a moment.
 bool Scheduler::is_settled(const Model& model) const {
   if (model.in_flight > 0) return false;
@@ -272,7 +307,10 @@ std::size_t Scheduler::count_open() const {
 }
 
 base::SteadyTime Scheduler::first_arrival(const Model& model) const {
-  return requests_.find(model.queue.front())->second.arrived;
+  auto first = base::SteadyTime::max();
+  // One that waits again stands behind younger ones.
+  for (const auto ticket : model.queue) first = std::min(first, requests_.find(ticket)->second.first_arrived);
+  return first;
 }
 
 Scheduler::Entry* Scheduler::next_waiting() {

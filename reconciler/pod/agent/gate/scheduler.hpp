@@ -36,6 +36,8 @@ namespace agent {
 /// - When no place is idle, the open model whose turn is over (`max_turn` since it was opened) and that was opened
 ///   first is drained. A model is not evicted in a short pause of its work within `min_residency`.
 /// - One swap at a time: the next begins when the model of the last is loaded, or its first request answered.
+/// - A model whose process may have died gets no new requests until a listing shows that it has, or for a second:
+///   llama-server notices only a moment later, and answers 500 until then (up to 0.2 s, measured on build 11669).
 ///
 /// So a request waits at most one `max_turn`, the longest request in flight and one load, for each model that was
 /// waiting before it and once for itself. Not thread-safe; time comes from the clock.
@@ -92,6 +94,11 @@ class Scheduler {
   void leave(Ticket ticket);
   /// The first bytes of llama-server's answer to a request that went in. `failed`: it answered 5xx.
   void answered(Ticket ticket, bool failed);
+  /// llama-server could not reach the model's process for this request, which is in flight.
+  void doubt(Ticket ticket);
+  /// Such a request waits again, behind all that wait already, and `max_wait` counts from its first arrival. The ticket
+  /// is replaced. Nothing when that time is over: then it stays as it is.
+  [[nodiscard]] std::optional<Ticket> arrive_again(Ticket ticket);
   /// The agent wants to load a model (preload, healing): only into a free place, and only when nobody waits. The ticket
   /// is `leave`d when the load has ended.
   [[nodiscard]] std::optional<Ticket> begin_load(const std::string& model);
@@ -122,6 +129,8 @@ class Scheduler {
   struct Request {
     std::string model;
     base::SteadyTime arrived;
+    /// Earlier for one that waits again.
+    base::SteadyTime first_arrived;
     bool admitted = false;
   };
   struct Model {
@@ -134,6 +143,8 @@ class Scheduler {
     std::optional<base::SteadyTime> dispatched_at;
     std::optional<base::SteadyTime> ended_at;
     std::optional<base::SteadyTime> failed_at;
+    /// Since when its process may be dead.
+    std::optional<base::SteadyTime> doubted_at;
     std::string failure;
     /// The first answer after its swap was 5xx: the next listing tells whether its load failed.
     bool answered_badly = false;
@@ -142,10 +153,12 @@ class Scheduler {
 
   [[nodiscard]] bool is_waiting(const Entry& entry) const;
   [[nodiscard]] bool fails_fast(const Model& model) const;
+  [[nodiscard]] bool is_doubted(const Model& model) const;
   [[nodiscard]] bool is_settled(const Model& model) const;
   [[nodiscard]] bool turn_is_over(const Model& model) const;
   [[nodiscard]] std::size_t count_open() const;
   [[nodiscard]] std::string ahead_of(const std::string& model) const;
+  /// Of those in its queue, which must not be empty.
   [[nodiscard]] base::SteadyTime first_arrival(const Model& model) const;
   Entry* next_waiting();
   Entry* least_recently_used();

@@ -140,6 +140,22 @@ void SharedScheduler::answered(Scheduler::Ticket ticket, bool failed) {
   scheduler_.answered(ticket, failed);
 }
 
+void SharedScheduler::doubt(Scheduler::Ticket ticket) {
+  const std::lock_guard lock(mutex_);
+  scheduler_.doubt(ticket);
+}
+
+std::optional<Scheduler::Ticket> SharedScheduler::arrive_again(Scheduler::Ticket ticket) {
+  const std::lock_guard lock(mutex_);
+  const auto next = scheduler_.arrive_again(ticket);
+  if (!next) return next;
+  auto request = undelivered_.extract(ticket);
+  metrics_.add("router_agent_gate_requests_total", {request.mapped(), "tried_again"});
+  request.key() = *next;
+  undelivered_.insert(std::move(request));
+  return next;
+}
+
 void SharedScheduler::leave(Scheduler::Ticket ticket) {
   const std::lock_guard lock(mutex_);
   scheduler_.leave(ticket);

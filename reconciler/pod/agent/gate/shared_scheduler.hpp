@@ -57,6 +57,9 @@ class SharedScheduler {
   /// A request for a model by name or alias; nothing when there is no such model (llama-server says so itself).
   [[nodiscard]] std::optional<Scheduler::Ticket> arrive(std::string_view name);
   void answered(Scheduler::Ticket ticket, bool failed);
+  /// `Scheduler::doubt` and `arrive_again`: still one request, that is not delivered yet.
+  void doubt(Scheduler::Ticket ticket);
+  [[nodiscard]] std::optional<Scheduler::Ticket> arrive_again(Scheduler::Ticket ticket);
   /// Why the load of this request's model failed, where that is known.
   [[nodiscard]] std::string cause(Scheduler::Ticket ticket) const;
   /// The request ended in llama-server, was refused, or its client went away.
