@@ -13,7 +13,8 @@ constexpr std::string_view kIntroduction =
     "The webhook, `webhook check` and the reconciler ask the same table (`common/rules/table.cpp`). An **error** is\n"
     "refused at apply; a **warning** is shown and let through. An update that leaves `spec` as it was is always let\n"
     "through, and of LLMKube's other runtimes (vllm, tgi, ...) only the union of `modelRef` and `models` is judged.\n"
-    "Examples are fields laid over a valid `spec`: two models `a` and `b` on one GPU, or a Model with a digest.\n\n";
+    "Examples are fields laid over a valid `spec` (of `metadata` with a `$`): two models `a` and `b` on one GPU, or a\n"
+    "Model with a digest.\n\n";
 
 /// Text as a cell: no line ends, bars escaped.
 std::string cell(std::string_view text) {
@@ -62,7 +63,7 @@ std::string row(const Rule& rule) {
   if (!rule.fix.empty()) message += "; " + words(rule.fix);
   return "| `" + std::string(rule.id) + "` | " + (rule.severity == Severity::error ? "error" : "warning") + " | " +
          cell(rule.judges) + " | " + cell(message) + " | " + code(rule.good) + " | " + code(rule.bad) + " | " +
-         (rule.judge_model != nullptr ? "" : std::string(scope_words(rule.scope))) + " |\n";
+         (rule.kind == api::Kind::model ? "" : std::string(scope_words(rule.scope))) + " |\n";
 }
 
 std::string section(std::string_view title, bool (*wanted)(const Rule&)) {
@@ -75,18 +76,19 @@ std::string section(std::string_view title, bool (*wanted)(const Rule&)) {
   return out + "\n";
 }
 
-bool is_schema(const Rule& rule) {
-  return rule.scope != Scope::offline && rule.judge_service == nullptr && rule.judge_model == nullptr;
-}
-bool is_service(const Rule& rule) { return rule.judge_service != nullptr; }
-bool is_model(const Rule& rule) { return rule.judge_model != nullptr; }
 bool is_offline(const Rule& rule) { return rule.scope == Scope::offline; }
+/// What the schema walk reports has no function of its own.
+bool is_of_both(const Rule& rule) {
+  return !is_offline(rule) && (rule.judge_service == nullptr) == (rule.judge_model == nullptr);
+}
+bool is_service(const Rule& rule) { return !is_of_both(rule) && rule.judge_service != nullptr; }
+bool is_model(const Rule& rule) { return !is_of_both(rule) && rule.judge_model != nullptr; }
 
 }  // namespace
 
 std::string rules_markdown() {
   std::string out(kIntroduction);
-  out += section("Both kinds: what the schema says", is_schema);
+  out += section("Both kinds", is_of_both);
   out += section("InferenceService", is_service);
   out += section("Model", is_model);
   out += section("Files", is_offline);

@@ -12,6 +12,12 @@ void models_forbidden(const Service& service, const Report& report);
 void runtime_known(const Service& service, const Report& report);
 void router_ignored(const Service& service, const Report& report);
 
+// metadata.cpp
+void object_name(const Service& service, const Report& report);
+void object_name(const ModelObject& model, const Report& report);
+void object_labels(const Service& service, const Report& report);
+void object_labels(const ModelObject& model, const Report& report);
+
 // service_names.cpp
 void service_name_length(const Service& service, const Report& report);
 void service_name_letter(const Service& service, const Report& report);
@@ -46,6 +52,8 @@ void flag_twice(const Service& service, const Report& report);
 void preset_text(const Service& service, const Report& report);
 void env_reserved(const Service& service, const Report& report);
 void env_name(const Service& service, const Report& report);
+void env_twice(const Service& service, const Report& report);
+void env_source(const Service& service, const Report& report);
 
 // service_resources.cpp
 void quantity(const Service& service, const Report& report);
@@ -89,8 +97,15 @@ void label_syntax(const Service& service, const Report& report);
 void annotation_key(const Service& service, const Report& report);
 void label_owned(const Service& service, const Report& report);
 void volume_name(const Service& service, const Report& report);
+void volume_source(const Service& service, const Report& report);
+void mount_place(const Service& service, const Report& report);
 void mount_path(const Service& service, const Report& report);
 void mount_volume(const Service& service, const Report& report);
+
+// service_scheduling.cpp
+void toleration(const Service& service, const Report& report);
+void spread(const Service& service, const Report& report);
+void pull_secret(const Service& service, const Report& report);
 
 // model.cpp
 void model_name_length(const ModelObject& model, const Report& report);

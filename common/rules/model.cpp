@@ -68,8 +68,8 @@ void model_name_length(const ModelObject& model, const Report& report) {
 
 void model_name_label(const ModelObject& model, const Report& report) {
   const auto name = name_of(model);
-  if (!name.empty() && name.size() <= kube::kMaxLabelLength && !kube::is_dns1123_label(name))
-    at_name(model, report, {});
+  if (name.size() <= kube::kMaxLabelLength && kube::is_dns1123_subdomain(name) && !kube::is_dns1123_label(name))
+    at_name(model, report, {as_label(name)});
 }
 
 void source(const ModelObject& model, const Report& report) {

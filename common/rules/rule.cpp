@@ -8,6 +8,7 @@
 #include "common/api/inference_service.hpp"
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
+#include "common/kube/names.hpp"
 
 namespace rules {
 namespace {
@@ -80,6 +81,21 @@ const Rule& rule(std::string_view id) {
   return *found->second;
 }
 
+std::string as_label(std::string_view name) {
+  std::string out;
+  for (const char c : name.substr(0, kube::kMaxLabelLength)) {
+    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    const bool fits = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9');
+    if (fits) {
+      out += lower;
+    } else if (!out.empty() && out.back() != '-') {
+      out += '-';
+    }
+  }
+  while (out.ends_with('-')) out.pop_back();
+  return out.empty() ? "my-name" : out;
+}
+
 std::string shown(const JsonValue* value) {
   if (value == nullptr) return {};
   if (value->IsString() && value->GetStringLength() > kMaxShown)
@@ -107,6 +123,14 @@ const JsonValue* list_in(const JsonValue& parent, std::string_view key) {
 
 std::string_view text_in(const JsonValue& parent, std::string_view key) {
   return base::as_string(base::find(parent, key)).value_or("");
+}
+
+void judge_label(std::string_view key, const JsonValue& value, const kube::FieldPath& path, const Report& report) {
+  if (!kube::is_qualified_name(key)) {
+    report.at(path, base::quote_json(key.substr(0, 80)), {"the key is no label name"});
+  } else if (value.IsString() && !kube::is_label_value(base::as_string(&value).value_or(""))) {
+    report.at(path, &value, {"the value is no label value"});
+  }
 }
 
 void Report::at(const kube::FieldPath& path, const JsonValue* value,

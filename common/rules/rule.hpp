@@ -120,7 +120,7 @@ struct Rule {
   std::string_view judges;
   std::string_view message;
   std::string_view fix;
-  /// Examples in YAML: fields laid over a valid spec (test/unit/check/examples.hpp); `metadata.name` as `$name`.
+  /// Examples in YAML: fields laid over a valid spec (test/unit/check/examples.hpp); those of `metadata` with a `$`.
   std::string_view good;
   std::string_view bad;
   /// One of them, by kind; null for what the schema walk reports.
@@ -134,6 +134,9 @@ struct Rule {
 /// The row of an id that is in the table.
 [[nodiscard]] const Rule& rule(std::string_view id);
 
+/// A name of the same meaning that would pass as a label: lower case, other letters as `-`.
+[[nodiscard]] std::string as_label(std::string_view name);
+
 /// A value as messages show it: JSON text of at most 80 bytes.
 [[nodiscard]] std::string shown(const base::JsonValue* value);
 
@@ -144,5 +147,33 @@ struct Rule {
 [[nodiscard]] const base::JsonValue* present(const base::JsonValue& parent, std::string_view key);
 /// The text of a member; empty when it is absent or has another type.
 [[nodiscard]] std::string_view text_in(const base::JsonValue& parent, std::string_view key);
+
+/// Calls `visit(key, value, path)` for each member of the map `field`, which `path` is the owner of.
+template <class Visit>
+void for_each_member(const base::JsonValue& parent, std::string_view field, const kube::FieldPath& path,
+                     const Visit& visit) {
+  const base::JsonValue* map = object_in(parent, field);
+  if (map == nullptr) return;
+  const auto at = path.child(field);
+  for (const auto& member : map->GetObject()) {
+    const auto key = base::as_string(&member.name).value_or("");
+    visit(key, member.value, at.key(key));
+  }
+}
+
+/// Calls `visit(item, path)` for each object in the list `field`, which `path` is the owner of.
+template <class Visit>
+void for_each_item(const base::JsonValue& parent, std::string_view field, const kube::FieldPath& path,
+                   const Visit& visit) {
+  const base::JsonValue* list = list_in(parent, field);
+  if (list == nullptr) return;
+  const auto at = path.child(field);
+  for (rapidjson::SizeType i = 0; i < list->Size(); ++i) {
+    if ((*list)[i].IsObject()) visit((*list)[i], at.at(i));
+  }
+}
+
+/// Reports what keeps a key and its value from being a label.
+void judge_label(std::string_view key, const base::JsonValue& value, const kube::FieldPath& path, const Report& report);
 
 }  // namespace rules

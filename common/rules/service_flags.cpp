@@ -56,17 +56,13 @@ constexpr std::string_view kPresetFields[] = {"cacheTypeCustomK", "cacheTypeCust
                                               "bindAddress"};
 constexpr std::string_view kPresetLists[] = {"tensorOverrides", "metadataOverrides"};
 
+/// Calls `visit(item, name, path)` for each variable that has a name.
 template <class Visit>
 void for_each_env(const Service& service, const Visit& visit) {
-  const JsonValue* list = list_in(service.spec, "env");
-  if (list == nullptr) return;
-  const auto path = service.spec_path.child("env");
-  for (rapidjson::SizeType i = 0; i < list->Size(); ++i) {
-    const JsonValue* name = (*list)[i].IsObject() ? base::find((*list)[i], "name") : nullptr;
-    if (name == nullptr || !name->IsString()) continue;
-    const auto item = path.at(i);
-    visit(*name, base::as_string(name).value_or(""), item.child("name"));
-  }
+  for_each_item(service.spec, "env", service.spec_path, [&](const JsonValue& item, const kube::FieldPath& path) {
+    const JsonValue* name = base::find(item, "name");
+    if (name != nullptr && name->IsString()) visit(item, *name, path);
+  });
 }
 
 /// What to do in place of a variable that means a flag.
@@ -178,23 +174,43 @@ void preset_text(const Service& service, const Report& report) {
 }
 
 void env_reserved(const Service& service, const Report& report) {
-  for_each_env(service, [&](const JsonValue& value, std::string_view name, const kube::FieldPath& path) {
+  for_each_env(service, [&](const JsonValue&, const JsonValue& value, const kube::FieldPath& path) {
+    const auto name = base::as_string(&value).value_or("");
     if (name == "LLAMA_CACHE") {
-      report.at(path, &value, {"leave it out: it points into a folder of the Pod's own"});
+      report.at(path.child("name"), &value, {"leave it out: it points into a folder of the Pod's own"});
       return;
     }
     const LlamaFlag* flag = api::find_llama_flag_by_env(name);
     if (flag != nullptr && name.starts_with("LLAMA_")) {
-      report.at(path, &value, {instead_of(*flag)});
+      report.at(path.child("name"), &value, {instead_of(*flag)});
     } else if (name.starts_with("LLAMA_ARG_")) {
-      report.at(path, &value, {"leave it out: this build knows no such flag"});
+      report.at(path.child("name"), &value, {"leave it out: this build knows no such flag"});
     }
   });
 }
 
 void env_name(const Service& service, const Report& report) {
-  for_each_env(service, [&](const JsonValue& value, std::string_view name, const kube::FieldPath& path) {
-    if (!kube::is_env_name(name)) report.at(path, &value);
+  for_each_env(service, [&](const JsonValue&, const JsonValue& name, const kube::FieldPath& path) {
+    if (!kube::is_env_name(base::as_string(&name).value_or(""))) report.at(path.child("name"), &name);
+  });
+}
+
+/// The name is the key of the list in the Deployment: server-side apply refuses it twice.
+void env_twice(const Service& service, const Report& report) {
+  std::unordered_set<std::string_view> seen;
+  for_each_env(service, [&](const JsonValue&, const JsonValue& name, const kube::FieldPath& path) {
+    if (!seen.insert(base::as_string(&name).value_or("")).second) report.at(path.child("name"), &name);
+  });
+}
+
+void env_source(const Service& service, const Report& report) {
+  for_each_env(service, [&](const JsonValue& item, const JsonValue&, const kube::FieldPath& path) {
+    const JsonValue* from = object_in(item, "valueFrom");
+    if (from == nullptr) return;
+    const auto sources =
+        std::ranges::count_if(from->GetObject(), [](const auto& source) { return !source.value.IsNull(); });
+    const auto ways = sources + (text_in(item, "value").empty() ? 0 : 1);
+    if (ways != 1) report.at(path.child("valueFrom"), nullptr, {std::to_string(ways)});
   });
 }
 

@@ -14,22 +14,6 @@ std::string_view name_of(const base::JsonValue& object) {
   return metadata == nullptr ? std::string_view{} : text_in(*metadata, "name");
 }
 
-/// A name of the same meaning that would pass: lower case, other letters as `-`.
-std::string as_label(std::string_view name) {
-  std::string out;
-  for (const char c : name.substr(0, kube::kMaxLabelLength)) {
-    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    const bool fits = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9');
-    if (fits) {
-      out += lower;
-    } else if (!out.empty() && out.back() != '-') {
-      out += '-';
-    }
-  }
-  while (out.ends_with('-')) out.pop_back();
-  return out.empty() ? "my-model" : out;
-}
-
 /// A name that a model goes by: its own, or the alias at that place of its list.
 struct Claim {
   std::string_view name;

@@ -9,27 +9,6 @@ namespace {
 using base::JsonValue;
 using kube::FieldPath;
 
-template <class Visit>
-void for_each_member(const Service& service, std::string_view field, const Visit& visit) {
-  const JsonValue* map = object_in(service.spec, field);
-  if (map == nullptr) return;
-  const auto path = service.spec_path.child(field);
-  for (const auto& member : map->GetObject()) {
-    const auto key = base::as_string(&member.name).value_or("");
-    visit(key, member.value, path.key(key));
-  }
-}
-
-template <class Visit>
-void for_each_item(const Service& service, std::string_view field, const Visit& visit) {
-  const JsonValue* list = list_in(service.spec, field);
-  if (list == nullptr) return;
-  const auto path = service.spec_path.child(field);
-  for (rapidjson::SizeType i = 0; i < list->Size(); ++i) {
-    if ((*list)[i].IsObject()) visit((*list)[i], path.at(i));
-  }
-}
-
 /// Volumes that every router Pod has.
 bool is_own_volume(std::string_view name) {
   return name == "preset" || name == "model-cache" || name == "cache" || name.starts_with("model-source-");
@@ -42,6 +21,11 @@ bool is_below(std::string_view path, std::string_view folder) {
   return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
 }
 
+/// Whether one of its parts is `..`.
+bool climbs(std::string_view path) {
+  return path == ".." || path.starts_with("../") || path.ends_with("/..") || path.contains("/../");
+}
+
 bool is_own_label(std::string_view key) {
   return key == "app" || key.starts_with("inference.llmkube.dev/") || key == "app.kubernetes.io/managed-by";
 }
@@ -50,31 +34,30 @@ bool is_own_label(std::string_view key) {
 
 void label_syntax(const Service& service, const Report& report) {
   for (const std::string_view field : {"podLabels", "nodeSelector"}) {
-    for_each_member(service, field, [&](std::string_view key, const JsonValue& value, const FieldPath& path) {
-      if (!kube::is_qualified_name(key)) {
-        report.at(path, base::quote_json(key.substr(0, 80)), {"the key is no label name"});
-      } else if (value.IsString() && !kube::is_label_value(base::as_string(&value).value_or(""))) {
-        report.at(path, &value, {"the value is no label value"});
-      }
-    });
+    for_each_member(service.spec, field, service.spec_path,
+                    [&](std::string_view key, const JsonValue& value, const FieldPath& path) {
+                      judge_label(key, value, path, report);
+                    });
   }
 }
 
 void annotation_key(const Service& service, const Report& report) {
-  for_each_member(service, "podAnnotations", [&](std::string_view key, const JsonValue&, const FieldPath& path) {
-    if (!kube::is_qualified_name(key)) report.at(path, base::quote_json(key.substr(0, 80)));
-  });
+  for_each_member(service.spec, "podAnnotations", service.spec_path,
+                  [&](std::string_view key, const JsonValue&, const FieldPath& path) {
+                    if (!kube::is_qualified_name(key)) report.at(path, base::quote_json(key.substr(0, 80)));
+                  });
 }
 
 void label_owned(const Service& service, const Report& report) {
-  for_each_member(service, "podLabels", [&](std::string_view key, const JsonValue& value, const FieldPath& path) {
-    if (is_own_label(key)) report.at(path, &value);
-  });
+  for_each_member(service.spec, "podLabels", service.spec_path,
+                  [&](std::string_view key, const JsonValue& value, const FieldPath& path) {
+                    if (is_own_label(key)) report.at(path, &value);
+                  });
 }
 
 void volume_name(const Service& service, const Report& report) {
   std::unordered_set<std::string_view> seen;
-  for_each_item(service, "extraVolumes", [&](const JsonValue& volume, const FieldPath& path) {
+  for_each_item(service.spec, "extraVolumes", service.spec_path, [&](const JsonValue& volume, const FieldPath& path) {
     const auto name = text_in(volume, "name");
     if (name.empty()) return;
     const JsonValue* value = base::find(volume, "name");
@@ -88,24 +71,59 @@ void volume_name(const Service& service, const Report& report) {
   });
 }
 
-void mount_path(const Service& service, const Report& report) {
-  for_each_item(service, "extraVolumeMounts", [&](const JsonValue& mount, const FieldPath& path) {
-    const auto place = text_in(mount, "mountPath");
-    for (const auto folder : kOwnFolders) {
-      if (is_below(place, folder)) report.at(path.child("mountPath"), base::find(mount, "mountPath"), {folder});
+void volume_source(const Service& service, const Report& report) {
+  for_each_item(service.spec, "extraVolumes", service.spec_path, [&](const JsonValue& volume, const FieldPath& path) {
+    std::string sources;
+    std::size_t count = 0;
+    for (const auto& member : volume.GetObject()) {
+      const auto key = base::as_string(&member.name).value_or("");
+      if (key == "name" || member.value.IsNull()) continue;
+      sources.append(count++ == 0 ? "" : ", ").append(key);
     }
+    if (count > 1) report.at(path, nullptr, {sources});
   });
+}
+
+/// The place is the key of the list in the Deployment: server-side apply refuses it twice.
+void mount_place(const Service& service, const Report& report) {
+  std::unordered_set<std::string_view> seen;
+  for_each_item(service.spec, "extraVolumeMounts", service.spec_path,
+                [&](const JsonValue& mount, const FieldPath& path) {
+                  const JsonValue* value = base::find(mount, "mountPath");
+                  const auto place = base::as_string(value);
+                  if (place && (!place->starts_with('/') || climbs(*place))) {
+                    report.at(path.child("mountPath"), value, {"is no absolute path", "begin it with / and use no .."});
+                  } else if (place && !seen.insert(*place).second) {
+                    report.at(path.child("mountPath"), value, {"another entry mounts there", "choose another place"});
+                  }
+                  const auto part = text_in(mount, "subPath");
+                  if (part.starts_with('/') || climbs(part))
+                    report.at(path.child("subPath"), base::find(mount, "subPath"),
+                              {"leaves its volume", "write a path inside the volume"});
+                });
+}
+
+void mount_path(const Service& service, const Report& report) {
+  for_each_item(service.spec, "extraVolumeMounts", service.spec_path,
+                [&](const JsonValue& mount, const FieldPath& path) {
+                  const auto place = text_in(mount, "mountPath");
+                  for (const auto folder : kOwnFolders) {
+                    if (is_below(place, folder))
+                      report.at(path.child("mountPath"), base::find(mount, "mountPath"), {folder});
+                  }
+                });
 }
 
 void mount_volume(const Service& service, const Report& report) {
   std::unordered_set<std::string_view> names;
-  for_each_item(service, "extraVolumes",
+  for_each_item(service.spec, "extraVolumes", service.spec_path,
                 [&](const JsonValue& volume, const FieldPath&) { names.insert(text_in(volume, "name")); });
-  for_each_item(service, "extraVolumeMounts", [&](const JsonValue& mount, const FieldPath& path) {
-    const auto name = text_in(mount, "name");
-    if (!name.empty() && !names.contains(name) && !is_own_volume(name))
-      report.at(path.child("name"), base::find(mount, "name"));
-  });
+  for_each_item(service.spec, "extraVolumeMounts", service.spec_path,
+                [&](const JsonValue& mount, const FieldPath& path) {
+                  const auto name = text_in(mount, "name");
+                  if (!name.empty() && !names.contains(name) && !is_own_volume(name))
+                    report.at(path.child("name"), base::find(mount, "name"));
+                });
 }
 
 }  // namespace rules::judge

@@ -36,8 +36,8 @@ inline webhook::Node object(const rules::Rule& rule, std::string_view example) {
   webhook::Node out = parse(base_of(rule));
   webhook::Node overlay = parse(std::string(example));
   for (auto& field : overlay.members) {
-    if (field.key == "$name") {
-      member(member(out, "metadata"), "name") = field.value;
+    if (field.key.starts_with('$')) {
+      member(member(out, "metadata"), field.key.substr(1)) = field.value;
     } else if (field.value.kind == webhook::Node::Kind::null) {
       std::erase_if(member(out, "spec").members, [&](const auto& there) { return there.key == field.key; });
     } else {
