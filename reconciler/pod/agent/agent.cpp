@@ -67,7 +67,7 @@ Agent::Agent(Options options, LlamaServer& server, SharedScheduler* gate, base::
       statistics_(metrics, clock),
       logs_(options_.child_logs),
       residency_(residency_settings(), clock) {
-  if (gate_ != nullptr) gate_->set_cause([this](const std::string& model) { return logs_.cause(model, true); });
+  if (gate_ != nullptr) gate_->set_cause([this](const std::string& model) { return cause_of_failed_load(model); });
 }
 
 Residency::Settings Agent::residency_settings() const {
@@ -111,6 +111,7 @@ void Agent::run() {
     {
       std::unique_lock lock(mutex_);
       actions = residency_.decide();
+      note_overdue();
       // Held from the moment that a reload is due until it is done; meanwhile what it unloads becomes idle.
       if (gate_ != nullptr) gate_->hold(residency_.concerned(), residency_.phase() == PresetPhase::reloading);
     }
@@ -185,8 +186,26 @@ void Agent::list() {
   {
     const std::lock_guard lock(mutex_);
     residency_.models_listed(*listing);
+    note_overdue();
   }
   if (gate_ != nullptr) tell_gate(asked_at);
+}
+
+/// Caller holds mutex_.
+void Agent::note_overdue() {
+  const std::lock_guard lock(overdue_mutex_);
+  overdue_.clear();
+  for (const auto& model : residency_.models()) {
+    if (model.overdue) overdue_.insert(model.name);
+  }
+}
+
+std::string Agent::cause_of_failed_load(const std::string& model) const {
+  {
+    const std::lock_guard lock(overdue_mutex_);
+    if (overdue_.contains(model)) return overdue_cause(options_.residency.load_timeout);
+  }
+  return logs_.cause(model, true);
 }
 
 void Agent::tell_gate(base::SteadyTime asked_at) {

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -63,6 +64,8 @@ class Agent {
   void list();
   void carry_out(const Action& action);
   void load(const std::string& name);
+  void note_overdue();
+  [[nodiscard]] std::string cause_of_failed_load(const std::string& model) const;
   void tell_gate(base::SteadyTime asked_at);
   void reload();
   void log_notes();
@@ -85,6 +88,10 @@ class Agent {
   std::string build_;
   bool heard_ = false;
   bool stopping_ = false;
+
+  /// The gate asks from its own thread, with its mutex held: this one is taken last.
+  mutable std::mutex overdue_mutex_;  // guards overdue_
+  std::set<std::string> overdue_;
 
   std::atomic<bool> following_ = false;
   std::atomic<bool> draining_ = false;

@@ -58,6 +58,11 @@ std::string with_cause(std::string_view what, int exit_code, const std::string& 
 
 }  // namespace
 
+std::string overdue_cause(milliseconds load_timeout) {
+  return "did not finish loading within " + std::to_string(std::chrono::duration_cast<seconds>(load_timeout).count()) +
+         " s";
+}
+
 std::string_view to_string(ModelState state) { return kStateNames.at(static_cast<std::size_t>(state)); }
 
 // Events.
@@ -131,6 +136,7 @@ void Residency::follow(Model& model, const ListedModel& listed) {
   }
   if (state == ModelState::loaded && !model.loaded_since) {
     model.loaded_since = now;
+    model.overdue = false;
     model.failure.reset();
     std::erase(wanted_, model.name);
     note("model-loaded", model.name);
@@ -145,18 +151,16 @@ void Residency::ended(Model& model, const ListedModel& listed) {
   const bool was_stable = crashed && now - *model.loaded_since >= kStable;
   if (was_stable) model.failures = 0;
 
-  const auto what = model.overdue
-                        ? "still loading after " +
-                              std::to_string(std::chrono::duration_cast<seconds>(settings_.load_timeout).count()) +
-                              " s, so it was ended"
-                    : crashed ? "ended while it was loaded"
-                              : "failed to load";
-  // One that was ended from outside has nothing to say.
-  const auto cause = settings_.cause_of && !model.overdue ? settings_.cause_of(model.name, !crashed) : std::string();
-  model.failure = Failure{listed.exit_code, with_cause(what, listed.exit_code, cause), clock_.wall()};
+  std::string why;
+  if (model.overdue) {
+    why = overdue_cause(settings_.load_timeout);  // ended from outside, its log has nothing to say
+  } else {
+    const auto cause = settings_.cause_of ? settings_.cause_of(model.name, !crashed) : std::string();
+    why = with_cause(crashed ? "ended while it was loaded" : "failed to load", listed.exit_code, cause);
+  }
+  model.failure = Failure{listed.exit_code, std::move(why), clock_.wall()};
   model.state = crashed ? ModelState::unloaded : ModelState::failed;
   model.loaded_since.reset();
-  model.overdue = false;
   // The first crash is healed at once, a failed load after a second.
   model.next_try = now + retry_delay(crashed ? model.failures : model.failures + 1);
   ++model.failures;

@@ -45,6 +45,9 @@ struct Failure {
   base::WallTime at;
 };
 
+/// Why a load that was ended by its deadline failed.
+[[nodiscard]] std::string overdue_cause(std::chrono::milliseconds load_timeout);
+
 /// What is to be done now; its outcome comes back as an event.
 struct Action {
   enum class Kind {
@@ -99,6 +102,7 @@ class Residency {
     std::optional<base::SteadyTime> idle_at;
     unsigned failures = 0;
     bool listed_failed = false;
+    /// Its last load was ended by the deadline.
     bool overdue = false;
   };
 

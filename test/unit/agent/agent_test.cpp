@@ -38,6 +38,7 @@ struct Pod {
         agent::Agent::Options{
             .config_path = folder / "agent.json",
             .preset_path = folder / "models.ini",
+            .child_logs = folder / "log",
             .residency = {.max_loaded = places, .load_timeout = load_timeout, .reload_timeout = seconds{5}},
             .drain_timeout = seconds{10}},
         *llama, has_gate ? &scheduler : nullptr, table, clock);
@@ -153,9 +154,15 @@ TEST_CASE("when all models fail the Pod is unready, and says why") {
 }
 
 TEST_CASE("a load past its deadline is ended, and the next model is loaded") {
-  Pod pod({{"a", {}, seconds{60}}, {"b"}}, R"({"preload":["a"]})", 1, false, milliseconds{300});
+  Pod pod({{"a", {}, seconds{60}}, {"b"}}, R"({"preload":["a"]})", 1, true, seconds{1});
   REQUIRE(eventually([&] { return pod.ready(); }));
   CHECK(pod.model_state("a") == "failed");
+  // Its log is empty, as that of one that did not take its settings.
+  const auto waiting = pod.scheduler.arrive("a");
+  REQUIRE(waiting.has_value());
+  CHECK(pod.scheduler.cause(*waiting) == "did not finish loading within 1 s");
+  CHECK_THAT(*pod.agent->state(), ContainsSubstring(R"("message":"did not finish loading within 1 s")"));
+  pod.scheduler.leave(*waiting);
   CHECK(pod.model_state("b") == "loaded");
   CHECK(pod.server.count("POST /models/unload a") == 1);
 }
