@@ -120,6 +120,17 @@ constexpr Policy kPolicies[] = {
     {"reranking", kModel, "mode"},
 };
 
+/// Flags of earlier builds whose work another one does now, with no name near theirs.
+struct Former {
+  std::string_view name;
+  std::string_view now;
+};
+constexpr Former kFormer[] = {
+    {"--mmap", "--load-mode mmap"},
+    {"--no-mmap", "--load-mode none"},
+    {"--mlock", "--load-mode mlock"},
+};
+
 LlamaFlag kFlags[] = {
 #include "common/api/llama_flags/rows.inc"
 };
@@ -224,6 +235,8 @@ const LlamaFlag* find_llama_flag_by_env(std::string_view env) {
 }
 
 std::string nearest_llama_flag(std::string_view name) {
+  const auto* former = std::ranges::find(kFormer, name, &Former::name);
+  if (former != std::end(kFormer)) return std::string(former->now);
   std::string dashed(name.substr(0, 64));
   while (dashed.starts_with("-")) dashed.erase(0, 1);
   std::ranges::replace(dashed, '_', '-');

@@ -49,7 +49,7 @@ struct LlamaFlag {
 [[nodiscard]] const LlamaFlag* find_llama_flag(std::string_view name);
 /// By its environment variable.
 [[nodiscard]] const LlamaFlag* find_llama_flag_by_env(std::string_view env);
-/// The known name that is nearest to an unknown one; empty when none is near.
+/// The known name that is nearest to an unknown one, or what does the work of a flag that is gone; else empty.
 [[nodiscard]] std::string nearest_llama_flag(std::string_view name);
 
 /// Whether several values of a flag are one comma list. A preset takes a key once, so of any other flag that stands

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "common/api/preset.hpp"
 #include "common/api/source.hpp"
+#include "common/base/wire_text.hpp"
 #include "common/kube/names.hpp"
 #include "common/kube/quantity.hpp"
 #include "common/rules/judges.hpp"
@@ -47,6 +49,22 @@ const JsonValue* gpu_of(const ModelObject& model) {
   return hardware == nullptr ? nullptr : object_in(*hardware, "gpu");
 }
 
+/// Calls `visit(field, value, amount, path)` for each amount that is given.
+template <class Visit>
+void for_each_amount(const ModelObject& model, const Visit& visit) {
+  const auto look = [&](const JsonValue* owner, std::string_view field, const FieldPath& path) {
+    const JsonValue* value = owner == nullptr ? nullptr : base::find(*owner, field);
+    const auto text = base::as_string(value).value_or("");
+    if (!text.empty()) visit(field, value, kube::Quantity::parse(text), path.child(field));
+  };
+  const auto resources = model.spec_path.child("resources");
+  look(object_in(model.spec, "resources"), "cpu", resources);
+  look(object_in(model.spec, "resources"), "memory", resources);
+  const auto hardware = model.spec_path.child("hardware");
+  look(gpu_of(model), "memory", hardware.child("gpu"));
+  look(object_in(model.spec, "hardware"), "memoryBudget", hardware);
+}
+
 /// A source as it may be shown: without what could be a secret.
 std::string shown_source(std::string_view source) {
   return base::quote_json(api::without_secrets(source.substr(0, 200)));
@@ -58,6 +76,11 @@ struct Pair {
   std::string_view vendor;
 };
 constexpr Pair kPairs[] = {{"cuda", "nvidia"}, {"rocm", "amd"}, {"intel", "intel"}};
+
+/// Names of what a query may carry and nobody else should see, in lower case.
+constexpr std::string_view kSecretNames[] = {
+    "token", "access_token",    "api_key",          "apikey",          "key", "password", "secret",
+    "sig",   "x-amz-signature", "x-amz-credential", "x-goog-signature"};
 
 }  // namespace
 
@@ -80,6 +103,27 @@ void source(const ModelObject& model, const Report& report) {
   // What is wrong with a file path inside the source is a mistake for every runtime; the rest is for llama.cpp's.
   if (!is_gguf(model)) return;
   report.at(model.spec_path.child("source"), shown_source(text), {parsed.error().what, parsed.error().fix});
+}
+
+void source_claim(const ModelObject& model, const Report& report) {
+  const auto text = text_in(model.spec, "source");
+  const auto parsed = api::parse_source(text, has_files(model));
+  if (parsed && parsed->kind == api::SourceKind::pvc && !kube::is_dns1123_subdomain(parsed->claim))
+    report.at(model.spec_path.child("source"), shown_source(text));
+}
+
+void source_credential(const ModelObject& model, const Report& report) {
+  const auto text = text_in(model.spec, "source");
+  if (!text.starts_with("http")) return;
+  for (auto query = text.substr(std::min(text.find('?'), text.size())); !query.empty();) {
+    query.remove_prefix(1);
+    const auto pair = query.substr(0, query.find('&'));
+    const auto name = pair.substr(0, pair.find('='));
+    const auto is_secret = [&](std::string_view word) { return base::same_word(name, word); };
+    if (name.size() < pair.size() && std::ranges::any_of(kSecretNames, is_secret))
+      return report.at(model.spec_path.child("source"), shown_source(text), {name});
+    query.remove_prefix(pair.size());
+  }
 }
 
 void source_on_node(const ModelObject& model, const Report& report) {
@@ -122,6 +166,24 @@ void file_path(const ModelObject& model, const Report& report) {
   if (projector != nullptr && base::as_string(projector) != "") judge(*projector, model.spec_path.child("mmproj"));
 }
 
+/// A file keeps its path, and the path stands in the preset, where nothing can be quoted.
+void file_preset(const ModelObject& model, const Report& report) {
+  if (!is_gguf(model)) return;
+  const auto judge = [&](std::string_view path_in_preset, const JsonValue* value, const FieldPath& path) {
+    const auto problem = api::preset_value_problem(path_in_preset);
+    if (problem) report.at(path, value, {*problem});
+  };
+  if (const JsonValue* files = list_in(model.spec, "files")) {
+    const auto path = model.spec_path.child("files");
+    for (rapidjson::SizeType i = 0; i < files->Size(); ++i)
+      judge(base::as_string(&(*files)[i]).value_or(""), &(*files)[i], path.at(i));
+  }
+  judge(text_in(model.spec, "mmproj"), base::find(model.spec, "mmproj"), model.spec_path.child("mmproj"));
+  const auto source = api::parse_source(text_in(model.spec, "source"), has_files(model));
+  if (source && source->kind == api::SourceKind::pvc)
+    judge(source->path, base::find(model.spec, "source"), model.spec_path.child("source"));
+}
+
 void file_twice(const ModelObject& model, const Report& report) {
   const JsonValue* files = list_in(model.spec, "files");
   if (files == nullptr) return;
@@ -145,17 +207,22 @@ void refresh_pinned(const ModelObject& model, const Report& report) {
 }
 
 void model_quantity(const ModelObject& model, const Report& report) {
-  const auto judge = [&](const JsonValue* owner, std::string_view field, const FieldPath& path) {
-    const JsonValue* value = owner == nullptr ? nullptr : base::find(*owner, field);
-    const auto text = base::as_string(value).value_or("");
-    if (!text.empty() && !kube::Quantity::parse(text)) report.at(path.child(field), value);
-  };
-  const auto resources = model.spec_path.child("resources");
-  judge(object_in(model.spec, "resources"), "cpu", resources);
-  judge(object_in(model.spec, "resources"), "memory", resources);
-  const auto hardware = model.spec_path.child("hardware");
-  judge(gpu_of(model), "memory", hardware.child("gpu"));
-  judge(object_in(model.spec, "hardware"), "memoryBudget", hardware);
+  for_each_amount(model, [&](std::string_view, const JsonValue* value, const auto& amount, const FieldPath& path) {
+    if (!amount) report.at(path, value);
+  });
+}
+
+void model_quantity_negative(const ModelObject& model, const Report& report) {
+  for_each_amount(model, [&](std::string_view, const JsonValue* value, const auto& amount, const FieldPath& path) {
+    if (amount && amount->is_negative()) report.at(path, value);
+  });
+}
+
+void model_quantity_fraction(const ModelObject& model, const Report& report) {
+  for_each_amount(model,
+                  [&](std::string_view field, const JsonValue* value, const auto& amount, const FieldPath& path) {
+                    if (amount && field != "cpu" && !amount->is_whole()) report.at(path, value);
+                  });
 }
 
 void secret_name(const ModelObject& model, const Report& report) {

@@ -15,8 +15,6 @@ namespace {
 
 using base::JsonValue;
 
-constexpr std::size_t kMaxShown = 80;
-
 /// Puts `words` in place of `{0}`, `{1}`, ...
 std::string fill(std::string_view pattern, std::initializer_list<std::string_view> words) {
   std::string out;
@@ -127,7 +125,7 @@ std::string_view text_in(const JsonValue& parent, std::string_view key) {
 
 void judge_label(std::string_view key, const JsonValue& value, const kube::FieldPath& path, const Report& report) {
   if (!kube::is_qualified_name(key)) {
-    report.at(path, base::quote_json(key.substr(0, 80)), {"the key is no label name"});
+    report.at(path, base::quote_json(key.substr(0, kMaxShown)), {"the key is no label name"});
   } else if (value.IsString() && !kube::is_label_value(base::as_string(&value).value_or(""))) {
     report.at(path, &value, {"the value is no label value"});
   }

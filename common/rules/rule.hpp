@@ -137,7 +137,8 @@ struct Rule {
 /// A name of the same meaning that would pass as a label: lower case, other letters as `-`.
 [[nodiscard]] std::string as_label(std::string_view name);
 
-/// A value as messages show it: JSON text of at most 80 bytes.
+inline constexpr std::size_t kMaxShown = 80;
+/// A value as messages show it: JSON text of at most that many bytes.
 [[nodiscard]] std::string shown(const base::JsonValue* value);
 
 /// The member when it is an object or list of that name; null otherwise, also for JSON null.

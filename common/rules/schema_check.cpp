@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 
+#include "common/api/source.hpp"
 #include "common/base/text.hpp"
 #include "common/rules/rule.hpp"
 
@@ -15,6 +16,25 @@ namespace {
 using api::Schema;
 using base::JsonValue;
 using kube::FieldPath;
+
+/// What to write, for those who do not read patterns.
+struct PatternWords {
+  std::string_view begin;
+  std::string_view words;
+};
+constexpr PatternWords kPatternWords[] = {
+    {"^[a-fA-F0-9]{64}", "write the 64 hex digits that sha256sum prints, and nothing else"},
+    {"^(https?|file|pvc|hf|s3)", "write https://host/path, hf://org/repo, s3://bucket/key or pvc://claim/path"},
+    {"^[a-z0-9.\\-]+/[a-z0-9._\\-]+$", "write domain/name, for example nvidia.com/gpu"},
+    {"^[0-9]+(\\.[0-9]+)?$", "write a number, for example '1.5'"},
+    {"^([+-]?[0-9.]+)", "write a quantity, for example 8Gi"},
+    {"^[0-9]+[mhdw]$", "write a time, for example 28d"},
+};
+
+std::string_view words_for_pattern(std::string_view pattern) {
+  const auto* row = std::ranges::find_if(kPatternWords, [&](const auto& at) { return pattern.starts_with(at.begin); });
+  return row == std::end(kPatternWords) ? std::string_view{} : row->words;
+}
 
 /// Reports under one of the rules that the walk speaks for.
 class Walk {
@@ -134,7 +154,12 @@ class Walk {
     if (schema.type == Schema::Type::int_or_string) {
       say("quantity", path, value, {});
     } else {
-      say("schema-pattern", path, value, {schema.pattern_text});
+      Report report(out_);
+      report.rule = &rule("schema-pattern");
+      // A text that fits no source may hold a credential all the same.
+      const bool is_url = text.find("://") != std::string_view::npos;
+      report.at(path, is_url ? base::quote_json(base::shorten(api::without_secrets(text), kMaxShown)) : shown(&value),
+                {schema.pattern_text, words_for_pattern(schema.pattern_text)});
     }
   }
 

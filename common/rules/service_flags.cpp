@@ -108,7 +108,11 @@ void flag_removed(const Service& service, const Report& report) {
 
 void flag_reserved(const Service& service, const Report& report) {
   for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
-    if (is_usable(flag, FlagUse::reserved)) at_word(service, report, list, flag.index, {flag.flag->instead});
+    if (!is_usable(flag, FlagUse::reserved)) return;
+    // The name alone: the value of --api-key=... is nobody's business.
+    service.with_path(list, [&](const kube::FieldPath& path) {
+      report.at(path.at(flag.index), base::quote_json(flag.name), {flag.flag->instead});
+    });
   });
 }
 
@@ -171,6 +175,32 @@ void preset_text(const Service& service, const Report& report) {
     const auto path = service.spec_path.child(field);
     for (rapidjson::SizeType i = 0; i < list->Size(); ++i) judge((*list)[i], path.at(i));
   }
+}
+
+/// llama.cpp's parsers: parse_kv_override and parse_tensor_buffer_overrides in common/arg.cpp.
+void override_form(const Service& service, const Report& report) {
+  constexpr std::string_view kTypes[] = {"int", "float", "bool", "str"};
+  const auto is_metadata = [&](std::string_view text) {
+    const auto equals = text.find('=');
+    const auto colon = text.find(':', equals == std::string_view::npos ? 0 : equals);
+    if (equals == 0 || equals == std::string_view::npos || colon == std::string_view::npos) return false;
+    return std::ranges::find(kTypes, text.substr(equals + 1, colon - equals - 1)) != std::end(kTypes);
+  };
+  const auto is_tensor = [](std::string_view text) {
+    const auto equals = text.find('=');
+    return equals != std::string_view::npos && equals > 0 && equals + 1 < text.size();
+  };
+  const auto judge = [&](std::string_view field, const auto& fits, std::string_view form) {
+    const JsonValue* list = list_in(service.spec, field);
+    if (list == nullptr) return;
+    const auto path = service.spec_path.child(field);
+    for (rapidjson::SizeType i = 0; i < list->Size(); ++i) {
+      const auto text = base::as_string(&(*list)[i]);
+      if (text && !fits(*text)) report.at(path.at(i), &(*list)[i], {form});
+    }
+  };
+  judge("metadataOverrides", is_metadata, "key=type:value, with type int, float, bool or str");
+  judge("tensorOverrides", is_tensor, "pattern=device");
 }
 
 void env_reserved(const Service& service, const Report& report) {

@@ -111,6 +111,19 @@ void quantity(const Service& service, const Report& report) {
   });
 }
 
+/// `m` is a thousandth, which is what nobody means by 512m of memory. Kubernetes warns of it, for Pods.
+void quantity_fraction(const Service& service, const Report& report) {
+  const auto judge = [&](std::string_view resource, const JsonValue& value, const FieldPath& path) {
+    if (resource != "memory" && resource != "ephemeral-storage") return;
+    const auto amount = amount_of(value);
+    if (amount && !amount->is_whole()) report.at(path, &value);
+  };
+  for_each_field(service, [&](const Field& field, const JsonValue& value, const FieldPath& path) {
+    judge(field.resource, value, path);
+  });
+  for_each_entry(service, [&](const Entry& entry, const FieldPath& path) { judge(entry.resource, entry.value, path); });
+}
+
 void quantity_negative(const Service& service, const Report& report) {
   const auto judge = [&](const JsonValue& value, const FieldPath& path) {
     const auto amount = amount_of(value);
@@ -124,7 +137,7 @@ void resource_name(const Service& service, const Report& report) {
   for_each_entry(service, [&](const Entry& entry, const FieldPath& path) {
     const auto name = entry.resource;
     if (is_native(name) || (is_extended(name) && kube::is_qualified_name(name))) return;
-    report.at(path, base::quote_json(name.substr(0, 80)),
+    report.at(path, base::quote_json(name.substr(0, kMaxShown)),
               {name == "gpu" || name == "gpus" ? "write nvidia.com/gpu, amd.com/gpu or gpu.intel.com/i915"
                                                : "write cpu, memory, ephemeral-storage or a device as domain/name"});
   });

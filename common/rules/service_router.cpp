@@ -43,6 +43,17 @@ constexpr std::string_view kIgnored[] = {
     "vllmConfig",
 };
 
+/// The name of the model that has this alias; empty when none has.
+std::string_view owner_of_alias(const Service& service, std::string_view alias) {
+  for (const auto& model : service.models) {
+    if (model.aliases == nullptr) continue;
+    for (const auto& own : model.aliases->GetArray()) {
+      if (base::as_string(&own) == alias) return model.name;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 void preload_known(const Service& service, const Report& report) {
@@ -55,6 +66,11 @@ void preload_known(const Service& service, const Report& report) {
   for (rapidjson::SizeType i = 0; i < preload->Size(); ++i) {
     const auto name = base::as_string(&(*preload)[i]);
     if (!name || std::ranges::find(names, *name) != names.end()) continue;
+    const auto owner = owner_of_alias(service, *name);
+    if (!owner.empty()) {
+      report.at(path.at(i), &(*preload)[i], {"it is an alias: write " + std::string(owner)});
+      continue;
+    }
     const std::string near = base::nearest(name->substr(0, 64), names);
     report.at(path.at(i), &(*preload)[i],
               {near.empty() ? "list it in spec.models, or remove it here" : "did you mean \"" + near + "\"?"});

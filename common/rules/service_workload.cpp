@@ -21,6 +21,8 @@ bool needs_draft(std::string_view type) { return std::ranges::find(kNeedDraft, t
 /// Ports of a router Pod that are taken: llama-server, the agent, the gate.
 constexpr std::int64_t kTakenPorts[] = {8081, 8090};
 
+bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' '; }
+
 const JsonValue* metrics_of(const Service& service) {
   const JsonValue* autoscaling = object_in(service.spec, "autoscaling");
   return autoscaling == nullptr ? nullptr : list_in(*autoscaling, "metrics");
@@ -63,6 +65,14 @@ void draft_missing(const Service& service, const Report& report) {
   report.at(path.child("draftModelRef"), nullptr, {text_in(*from, "type")});
 }
 
+void draft_name(const Service& service, const Report& report) {
+  const JsonValue* from = object_in(service.spec, "speculativeDecoding");
+  const auto name = from == nullptr ? std::string_view{} : text_in(*from, "draftModelRef");
+  if (name.empty() || kube::is_dns1123_subdomain(name)) return;
+  const auto path = service.spec_path.child("speculativeDecoding");
+  report.at(path.child("draftModelRef"), base::find(*from, "draftModelRef"), {as_label(name)});
+}
+
 void draft_unused(const Service& service, const Report& report) {
   const JsonValue* from = object_in(service.spec, "speculativeDecoding");
   if (from == nullptr) return;
@@ -94,16 +104,55 @@ void autoscaling_bounds(const Service& service, const Report& report) {
 void autoscaling_target(const Service& service, const Report& report) {
   for_each_metric(service, [&](const JsonValue& metric, const FieldPath& path) {
     const auto type = text_in(metric, "type");
-    const JsonValue* value = present(metric, "targetAverageValue");
-    const JsonValue* utilization = present(metric, "targetAverageUtilization");
-    const bool pods = type == "Pods";
-    if (!pods && type != "Resource") return;
-    if (value != nullptr && value->IsString() && !kube::Quantity::parse(base::as_string(value).value_or("")))
-      report.at(path.child("targetAverageValue"), value, {"it is not a quantity, for example 2 or 500m"});
-    if (pods && value == nullptr)
+    const bool has_value = present(metric, "targetAverageValue") != nullptr;
+    if (type == "Pods" && !has_value)
       report.at(path.child("targetAverageValue"), nullptr, {"a Pods metric has a target value"});
-    if (!pods && value == nullptr && utilization == nullptr)
+    if (type == "Resource" && !has_value && present(metric, "targetAverageUtilization") == nullptr)
       report.at(path.child("targetAverageUtilization"), nullptr, {"a Resource metric has a target"});
+  });
+}
+
+/// As the API server judges an autoscaler: k8s.io/kubernetes/pkg/apis/autoscaling/validation.
+void autoscaling_value(const Service& service, const Report& report) {
+  for_each_metric(service, [&](const JsonValue& metric, const FieldPath& path) {
+    const JsonValue* share = base::find(metric, "targetAverageUtilization");
+    if (base::as_int(share).value_or(1) < 1) report.at(path.child("targetAverageUtilization"), share);
+    const JsonValue* value = present(metric, "targetAverageValue");
+    const auto text = base::as_string(value);
+    if (!text) return;
+    const auto amount = kube::Quantity::parse(*text);
+    if (!amount || amount->is_negative() || amount->is_zero()) report.at(path.child("targetAverageValue"), value);
+  });
+}
+
+void autoscaling_name(const Service& service, const Report& report) {
+  for_each_metric(service, [&](const JsonValue& metric, const FieldPath& path) {
+    const JsonValue* value = present(metric, "name");
+    const auto name = base::as_string(value);
+    if (!name) return;
+    const bool is_resource = text_in(metric, "type") == "Resource";
+    if (is_resource ? *name != "cpu" && *name != "memory" : name->empty()) report.at(path.child("name"), value);
+  });
+}
+
+/// An autoscaler divides what Pods use by what they ask for; a limit stands in for a request that is left out.
+void autoscaling_request(const Service& service, const Report& report) {
+  const JsonValue* resources = object_in(service.spec, "resources");
+  const auto asks_for = [&](std::string_view name) {
+    if (resources == nullptr) return false;
+    if (!text_in(*resources, name).empty() || (name == "memory" && !text_in(*resources, "hostMemory").empty()))
+      return true;
+    return std::ranges::any_of(std::array<std::string_view, 2>{"requests", "limits"}, [&](std::string_view side) {
+      const JsonValue* map = object_in(*resources, side);
+      return map != nullptr && present(*map, name) != nullptr;
+    });
+  };
+  for_each_metric(service, [&](const JsonValue& metric, const FieldPath& path) {
+    const auto name = text_in(metric, "name");
+    const JsonValue* share = present(metric, "targetAverageUtilization");
+    const bool by_share = share != nullptr && text_in(metric, "type") == "Resource";
+    if (by_share && (name == "cpu" || name == "memory") && !asks_for(name))
+      report.at(path.child("targetAverageUtilization"), share, {name});
   });
 }
 
@@ -122,13 +171,31 @@ void replicas_many(const Service& service, const Report& report) {
   if (base::as_int(replicas).value_or(1) > 1) report.at(service.spec_path.child("replicas"), replicas);
 }
 
+void image(const Service& service, const Report& report) {
+  const bool odd = std::ranges::any_of(text_in(service.spec, "image"), is_blank);
+  if (odd) report.at(service.spec_path.child("image"), base::find(service.spec, "image"));
+}
+
+/// The agent asks on 127.0.0.1, and with policy Direct so do clients on the Pod's address.
+void bind_address(const Service& service, const Report& report) {
+  constexpr std::array<std::string_view, 3> kEvery{"", "0.0.0.0", "::"};
+  constexpr std::array<std::string_view, 2> kLocal{"127.0.0.1", "localhost"};
+  const auto address = text_in(service.spec, "bindAddress");
+  const JsonValue* router = object_in(service.spec, "router");
+  const JsonValue* scheduling = router == nullptr ? nullptr : object_in(*router, "scheduling");
+  const bool direct = scheduling != nullptr && text_in(*scheduling, "policy") == "Direct";
+  if (std::ranges::find(kEvery, address) != kEvery.end()) return;
+  if (!direct && std::ranges::find(kLocal, address) != kLocal.end()) return;
+  report.at(service.spec_path.child("bindAddress"), base::find(service.spec, "bindAddress"));
+}
+
 void endpoint_path(const Service& service, const Report& report) {
   const JsonValue* endpoint = object_in(service.spec, "endpoint");
   if (endpoint == nullptr) return;
   const auto text = text_in(*endpoint, "path");
   const auto path = service.spec_path.child("endpoint");
-  const bool odd = std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) <= ' '; });
-  if (!text.empty() && (text.front() != '/' || odd)) report.at(path.child("path"), base::find(*endpoint, "path"));
+  if (!text.empty() && (text.front() != '/' || std::ranges::any_of(text, is_blank)))
+    report.at(path.child("path"), base::find(*endpoint, "path"));
 }
 
 void container_port(const Service& service, const Report& report) {

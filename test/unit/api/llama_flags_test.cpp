@@ -21,6 +21,8 @@ TEST_CASE("a flag is found by each of its names") {
   CHECK(api::find_llama_flag("") == nullptr);
   CHECK(api::find_llama_flag_by_env("LLAMA_ARG_MODEL")->key == "model");
   CHECK(api::nearest_llama_flag("--ctx-sise") == "--ctx-size");
+  CHECK(api::nearest_llama_flag("--no-mmap") == "--load-mode none");
+  CHECK(api::find_llama_flag("--load-mode") != nullptr);
   CHECK(api::nearest_llama_flag("--qqqqqqqqqq").empty());
 }
 

@@ -140,8 +140,14 @@ TEST_CASE("an update that leaves spec alone is no change, whatever the order of 
 }
 
 TEST_CASE("a credential in a source is never repeated") {
-  for (const auto& line : lines_of(R"({"kind":"Model","spec":{"source":"https://me:hunter2@host/a.gguf"}})")) {
-    CHECK(line.find("hunter2") == std::string::npos);
-    CHECK_THAT(line, ContainsSubstring("spec.source"));
+  for (const auto* source : {"https://me:hunter2@host/a.gguf", "ftp://me:hunter2@host/a.gguf", "s3://me:hunter2@b/a"}) {
+    const auto lines = lines_of(R"({"kind":"Model","spec":{"source":")" + std::string(source) + R"("}})");
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0].find("hunter2") == std::string::npos);
+    CHECK_THAT(lines[0], ContainsSubstring("spec.source"));
   }
+  const auto lines =
+      lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"extraArgs":["--api-key=hunter2"]})"));
+  REQUIRE(lines.size() == 1);
+  CHECK_THAT(lines[0], ContainsSubstring("\"--api-key\": this flag is the router's own"));
 }
