@@ -45,6 +45,13 @@ std::string credentials_fix(const Remote& remote) {
   }
 }
 
+/// What to do about a host that sends everybody away for too long.
+std::string rate_limit_fix(const Remote& remote) {
+  if (remote.kind != api::SourceKind::huggingface) return "ask its operator for a higher limit, or use a mirror";
+  return remote.bearer.empty() ? "give a token (HF_TOKEN): the limit of who has one is higher; or use a mirror"
+                               : "the limit of this token is used up: fetch fewer models at a time, or use a mirror";
+}
+
 class Download;
 
 /// One range on its way.
@@ -98,6 +105,7 @@ class Download {
   void start_piece(Span span);
   [[nodiscard]] Try<> end_piece(Piece& piece, const Transport::Finished& finished);
   [[nodiscard]] Try<> after_failure(const Failure& failure);
+  [[nodiscard]] Failure after_all(Failure failure) const;
   [[nodiscard]] Try<> cancel_stalled();
   [[nodiscard]] Try<> accept_range(Piece& piece, const ResponseHead& head, const Identity& identity);
   [[nodiscard]] Try<> accept_whole(Piece& piece, const ResponseHead& head, const Identity& identity);
@@ -139,6 +147,7 @@ class Download {
   base::SteadyTime saved_at_;
   base::SteadyTime last_progress_;
   base::SteadyTime not_before_;
+  base::SteadyTime::duration asked_waits_{};  // since the last progress, by Retry-After
 };
 
 bool Piece::on_head(const ResponseHead& head) {
@@ -475,21 +484,33 @@ Try<> Download::after_failure(const Failure& failure) {
     return {};
   }
   direct_url_.clear();
-  if (received_ > received_at_failure_) backoff_.reset();
+  if (received_ > received_at_failure_) {
+    backoff_.reset();
+    asked_waits_ = {};
+  }
   received_at_failure_ = received_;
   if (failure.reason == Reason::rate_limited || failure.reason == Reason::server_error) streams_.refused();
-  const bool hopeless = restarts_ > kMostRestarts || now() - last_progress_ > settings_.retry_for;
-  if (hopeless) return std::unexpected(failure);
+  const auto excused = std::min<base::SteadyTime::duration>(asked_waits_, settings_.retry_for);
+  const bool hopeless = restarts_ > kMostRestarts || now() - last_progress_ - excused > settings_.retry_for;
+  if (hopeless) return std::unexpected(after_all(failure));
   milliseconds wait = backoff_.next();
-  if (failure.retry_after) {
-    wait = std::max<milliseconds>(wait, std::min(*failure.retry_after, kLongestRetryAfter));
-    last_progress_ = std::max(last_progress_, now() + wait);  // the host asked for this wait
-  }
-  not_before_ = std::max(not_before_, now() + wait);
+  if (failure.retry_after) wait = std::max<milliseconds>(wait, std::min(*failure.retry_after, kLongestRetryAfter));
+  const auto before = std::max(not_before_, now());
+  not_before_ = std::max(before, now() + wait);
+  if (failure.retry_after) asked_waits_ += not_before_ - before;
   base::log::warning("retry", {{"reason", info_of(failure.reason).word},
                                {"error", failure.error.to_string()},
                                {"inMilliseconds", wait.count()}});
   return {};
+}
+
+/// The same as the end of it all: for how long it went on, and what can be done.
+Failure Download::after_all(Failure failure) const {
+  if (failure.reason != Reason::rate_limited) return failure;
+  const auto tried = std::chrono::duration_cast<std::chrono::seconds>(now() - last_progress_);
+  failure.error.what += ", again and again for " + std::to_string(tried.count()) + " s";
+  failure.error.fix = rate_limit_fix(remote_);
+  return failure;
 }
 
 Try<> Download::cancel_stalled() {

@@ -30,7 +30,8 @@ struct Remote {
 struct DownloadSettings {
   /// No byte for so long ends a connection.
   std::chrono::milliseconds stall{60'000};
-  /// No new byte for so long, over all retries, ends the run.
+  /// No new byte for so long, over all retries, ends the run; waits that the host asks for (Retry-After) may take as
+  /// long again.
   std::chrono::milliseconds retry_for{900'000};
   std::chrono::milliseconds first_backoff{500};
   std::chrono::milliseconds longest_backoff{30'000};

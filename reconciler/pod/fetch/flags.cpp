@@ -83,7 +83,8 @@ std::expected<CommandLine, int> read_command_line(int argc, char** argv) {
   app.add_option("--listen", line.listen, "serve GET /progress here, as :8081; empty: nowhere");
   app.add_option("--termination-log", line.termination_log, "write the last line there too");
   app.add_option("--stall-seconds", stall, "no byte for so long: connect again")->check(CLI::PositiveNumber);
-  app.add_option("--retry-seconds", retry_for, "no new byte for so long, over all retries: give up")
+  app.add_option("--retry-seconds", retry_for,
+                 "no new byte for so long, over all retries, and as long again where the host asks for waits: give up")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--max-streams", options.download.most_streams, "ranges at once, at most")->check(CLI::Range(1, 8));
   app.add_option("--rate-limit", options.rate_limit, "bytes per second; 0: no limit. A limit implies one stream")

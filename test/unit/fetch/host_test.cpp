@@ -87,6 +87,21 @@ TEST_CASE("Retry-After is waited for") {
   CHECK(std::chrono::steady_clock::now() - begin >= 1s);
 }
 
+TEST_CASE("a host that asks for one wait after another is given up, with what to do") {
+  World world;
+  world.options.download.retry_for = 500ms;
+  world.serve(gguf(1000));
+  world.host.lie_by([](const auto&) { return std::optional(Lie{.status = 429, .headers = {"Retry-After: 1"}}); });
+  const auto begin = std::chrono::steady_clock::now();
+  const auto outcome = world.run();
+  CHECK(std::chrono::steady_clock::now() - begin < 4s);
+  CHECK(word(outcome) == "RateLimited");
+  CHECK_THAT(outcome.message, ContainsSubstring("HTTP 429, again and again for "));
+  CHECK_THAT(outcome.message, ContainsSubstring("use a mirror"));
+  // Both are heeded: the host's waits, and their bound.
+  CHECK(world.host.requests().size() == 2);
+}
+
 TEST_CASE("many cuts at odd places leave one right file") {
   World world;
   world.options.download.most_streams = 1;
