@@ -36,6 +36,7 @@ constexpr const char* kBashCompletion = R"bash(_webhook() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
   case $before in
     -o|--output) COMPREPLY=($(compgen -W "text json sarif github" -- "$word")); return ;;
+    --tls-cert|--tls-key) COMPREPLY=($(compgen -f -- "$word")); return ;;
     --log-level) COMPREPLY=($(compgen -W "debug info warning error" -- "$word")); return ;;
   esac
   if [ "$COMP_CWORD" -eq 1 ]; then
@@ -44,6 +45,8 @@ constexpr const char* kBashCompletion = R"bash(_webhook() {
     COMPREPLY=($(compgen -f -- "$word"))
   elif [ "${COMP_WORDS[1]}" = check ]; then
     COMPREPLY=($(compgen -W "--output --strict --defaults --help" -- "$word"))
+  elif [ "${COMP_WORDS[1]}" = serve ]; then
+    COMPREPLY=($(compgen -W "--listen --health-listen --tls-cert --tls-key --log-level --drain-seconds --help" -- "$word"))
   fi
 }
 complete -o filenames -F _webhook webhook

@@ -441,6 +441,8 @@ constexpr Rule kRules[] = {
      nullptr, kOffline},
     {"api-version", kService, kError, Reason::not_supported, "apiVersion is this API's version",
      "this API has version {0}", "write it", "", "", nullptr, nullptr, kOffline},
+    {"kind-known", kService, kError, Reason::not_supported, "a kind of this API is spelled right",
+     "is no kind of this API, and would not be judged", "did you mean {0}?", "", "", nullptr, nullptr, kOffline},
     {"service-name-clash", kService, kError, Reason::duplicate, "services have Service names of their own",
      "makes the Service name \"{0}\", as {1} does", "rename one of them", "", "", nullptr, nullptr, kOffline},
     {"model-missing", kService, kWarning, Reason::invalid, "the Models of a service are there",

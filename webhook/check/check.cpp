@@ -8,6 +8,7 @@
 #include <optional>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "common/base/file.hpp"
 #include "common/base/text.hpp"
@@ -89,7 +90,10 @@ class Run {
     }
   }
 
+  /// Each file once, also when it is named twice or lies in a folder that is named too.
   void read_file(const std::string& path) {
+    std::error_code error;
+    if (!seen_.insert(fs::weakly_canonical(path, error).string()).second) return;
     auto content = base::read_file(path, kMaxFileBytes);
     if (!content) {
       cannot_read(path, content.error().what);
@@ -170,6 +174,7 @@ class Run {
     const auto kind = kind_of(node);
     if (!kind) {
       ++others_;
+      check_kind(file, node);
       return;
     }
     ++checked_;
@@ -189,6 +194,21 @@ class Run {
     for (std::size_t i = first; i < findings_.size(); ++i) findings_[i].object = name;
     neighbours_.add(object);
     if (options_.defaults) defaulted_.push_back({*kind, &node});
+  }
+
+  /// A kind of this API that is nearly one of ours; LLMKube has others.
+  void check_kind(const File& file, const Node& node) {
+    const std::string kind = text_of(node, "kind");
+    if (text_of(node, "apiVersion") != api::kApiVersion || kind.ends_with("List")) return;
+    const std::string near =
+        base::nearest(kind, {api::kind_name(api::Kind::inference_service), api::kind_name(api::Kind::model)});
+    if (near.empty()) return;
+    std::vector<rules::Finding> found;
+    rules::Report report(found);
+    report.rule = &rules::rule("kind-known");
+    const kube::FieldPath root;
+    report.at(root.child("kind"), base::quote_json(kind), {near});
+    findings_.push_back({file.name, locate(node, "kind"), std::move(found.front()), ""});
   }
 
   void check_version(const CheckedObject& object) {
@@ -261,6 +281,7 @@ class Run {
   std::ostream& err_;
 
   std::deque<File> files_;
+  std::unordered_set<std::string> seen_;
   std::vector<LocatedFinding> findings_;
   std::vector<std::pair<api::Kind, const Node*>> defaulted_;
   Neighbours neighbours_;

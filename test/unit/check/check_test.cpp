@@ -101,6 +101,29 @@ TEST_CASE("anchors and merge keys are resolved") {
   CHECK(answer.out.empty());
 }
 
+TEST_CASE("a kind that is nearly one of this API is named, another one is not") {
+  const auto of_kind = [](const std::string& kind) {
+    return check("apiVersion: inference.llmkube.dev/v1alpha1\nkind: " + kind + "\nmetadata: {name: a}\n");
+  };
+  for (const auto* kind : {"InferenceServices", "Inferenceservice", "Models", "model"}) {
+    CAPTURE(kind);
+    const auto answer = of_kind(kind);
+    CHECK(answer.status == 1);
+    CHECK_THAT(answer.out, ContainsSubstring("stdin:2:7: error: kind: Unsupported value"));
+  }
+  for (const auto* kind : {"ModelRouter", "ModelCache", "InferenceServiceList"}) CHECK(of_kind(kind).status == 0);
+}
+
+TEST_CASE("a file that is named twice is read once") {
+  const auto folder = std::filesystem::temp_directory_path() / "llmkube-router-check-twice";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "a.yaml") << service("");
+  webhook::CheckOptions options;
+  options.paths = {folder.string(), (folder / "a.yaml").string(), (folder / "." / "a.yaml").string()};
+  CHECK_THAT(check("", options).err, ContainsSubstring("0 errors, 0 warnings in 2 objects"));
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("other kinds are counted and passed by") {
   const auto answer = check(
       "apiVersion: v1\nkind: Pod\n---\napiVersion: serving.kserve.io/v1\nkind: InferenceService\n---\n" + service(""));
