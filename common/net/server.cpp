@@ -345,7 +345,7 @@ Step Server::Impl::await_body(Connection& connection, const Frame& frame) {
 }
 
 Step Server::Impl::receive(Connection& connection, std::size_t at_most) {
-  thread_local std::array<char, kReadChunk> chunk;
+  std::array<char, kReadChunk> chunk;
   const auto result = connection.transport->read(chunk.data(), std::min(at_most, chunk.size()));
   if (result.state == IoResult::State::closed) return close(connection);
   if (result.state != IoResult::State::done) return wait_for(connection, result.state);
@@ -417,7 +417,7 @@ Step Server::Impl::write(Connection& connection) {
 
 /// Reads and drops until the peer closes: closing with unread bytes sends a reset, which can overtake our answer.
 Step Server::Impl::linger(Connection& connection) {
-  thread_local std::array<char, kReadChunk> chunk;
+  std::array<char, kReadChunk> chunk;
   while (connection.discarded < kMaxDiscarded) {
     const auto count = ::recv(connection.transport->descriptor(), chunk.data(), chunk.size(), MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return park(connection, Interest::readable);

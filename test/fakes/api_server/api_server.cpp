@@ -314,8 +314,10 @@ void ApiServer::watch(int fd, const Request& request, const ObjectPath& path) {
     if (!stalled_) {
       const bool again = repeats != repeats_;
       repeats = repeats_;
-      for (const auto& event : store_.events()) {
-        if ((event.version <= version && !again) || event.collection != path.collection()) continue;
+      const auto& events = store_.events();
+      const auto unseen = std::ranges::upper_bound(events, again ? 0 : version, {}, &StoredEvent::version);
+      for (const auto& event : std::ranges::subrange(unseen, events.end())) {
+        if (event.collection != path.collection()) continue;
         if (!path.name_space.empty() && event.object["metadata"].value("namespace", "") != path.name_space) continue;
         if (Store::matches(event.object, labels, fields)) text += line(event.type, event.object);
       }

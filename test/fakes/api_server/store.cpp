@@ -111,7 +111,7 @@ Answer Store::commit(const ObjectPath& path, Stored before, Stored after, bool i
   if (!path.name_space.empty()) metadata["namespace"] = path.name_space;
   if (is_new) {
     static std::atomic<long> uids = 0;  // never used again, not even after a restore
-    metadata["uid"] = "uid-" + std::to_string(++uids);
+    metadata["uid"] = *uids_.insert("uid-" + std::to_string(++uids)).first;
     metadata["creationTimestamp"] = "2026-11-24T20:00:00Z";
     metadata["generation"] = 1;
     if (path.collection() == "/api/v1/services" && after.object.contains("spec")) {
@@ -130,8 +130,9 @@ Answer Store::commit(const ObjectPath& path, Stored before, Stored after, bool i
   events_.push_back({version_, path.collection(), is_new ? "ADDED" : "MODIFIED", body});
   // The garbage collector also takes what was made for an owner that is gone.
   const Json owners = body.value("/metadata/ownerReferences"_json_pointer, Json::array());
-  if (is_new && !owners.empty() &&
-      std::none_of(owners.begin(), owners.end(), [&](const Json& owner) { return has_uid(owner.value("uid", "")); }))
+  if (is_new && !owners.empty() && std::none_of(owners.begin(), owners.end(), [&](const Json& owner) {
+        return uids_.contains(owner.value("uid", ""));
+      }))
     remove(path, {});
   return {is_new ? 201 : 200, std::move(body)};
 }
@@ -273,16 +274,10 @@ Answer Store::remove(const ObjectPath& path, const Json& options) {
   object["metadata"]["resourceVersion"] = std::to_string(++version_);
   events_.push_back({version_, path.collection(), "DELETED", object});
   const std::string removed_uid = object["metadata"]["uid"];
+  uids_.erase(removed_uid);
   collections_[path.collection()].erase(path.key());
   collect_garbage(removed_uid);
   return {200, {{"kind", "Status"}, {"status", "Success"}}};
-}
-
-bool Store::has_uid(const std::string& uid) const {
-  return std::any_of(collections_.begin(), collections_.end(), [&](const auto& collection) {
-    return std::any_of(collection.second.begin(), collection.second.end(),
-                       [&](const auto& entry) { return entry.second.object["metadata"]["uid"] == uid; });
-  });
 }
 
 void Store::collect_garbage(const std::string& owner_uid) {

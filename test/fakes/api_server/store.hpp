@@ -1,6 +1,7 @@
 #pragma once
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -77,7 +78,6 @@ class Store {
   };
   using Collection = std::map<std::string, Stored>;
 
-  [[nodiscard]] bool has_uid(const std::string& uid) const;
   /// What the removed object owned goes with it.
   void collect_garbage(const std::string& owner_uid);
   [[nodiscard]] const Stored* find(const ObjectPath& path) const;
@@ -92,6 +92,8 @@ class Store {
   long version_ = 100;
   std::map<std::string, Collection> collections_;
   std::vector<StoredEvent> events_;
+  /// Of all objects there are.
+  std::set<std::string> uids_;
 };
 
 }  // namespace fakes

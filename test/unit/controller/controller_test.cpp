@@ -1,20 +1,4 @@
-#include <csignal>
-
 #include "test/unit/controller/running.hpp"
-
-using namespace std::chrono_literals;
-using fakes::Fault;
-using fakes::Json;
-
-namespace {
-
-[[maybe_unused]] const auto kNoSigpipe = std::signal(SIGPIPE, SIG_IGN);
-
-const std::string kDeployments = "/apis/apps/v1/namespaces/edge/deployments";
-const std::string kConfigMaps = "/api/v1/namespaces/edge/configmaps";
-const std::string kJobs = "/apis/batch/v1/namespaces/edge/jobs";
-
-}  // namespace
 
 TEST_CASE("from two services to Ready, and then not one write more") {
   Running r;

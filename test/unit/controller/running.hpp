@@ -1,5 +1,6 @@
 #pragma once
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -13,11 +14,20 @@
 #include "test/fakes/api_server/api_server.hpp"
 #include "test/fakes/node/node.hpp"
 
+using namespace std::chrono_literals;
+using fakes::Fault;
+using fakes::Json;
+
+[[maybe_unused]] inline const auto kNoSigpipe = std::signal(SIGPIPE, SIG_IGN);
+
+inline const std::string kDeployments = "/apis/apps/v1/namespaces/edge/deployments";
+inline const std::string kConfigMaps = "/api/v1/namespaces/edge/configmaps";
+inline const std::string kJobs = "/apis/batch/v1/namespaces/edge/jobs";
+inline const std::string kServices = "/api/v1/namespaces/edge/services";
+
 /// The whole reconciler in this process, with the scripted API server and a played node around it.
 class Running {
  public:
-  using Json = fakes::Json;
-
   /// `runtimes` as --runtimes has them; empty = the default, both.
   explicit Running(std::vector<std::string> runtimes = {}) : runtimes_(std::move(runtimes)) {
     net::ApiConfig config;
@@ -34,7 +44,6 @@ class Running {
   }
   /// One more replica.
   std::unique_ptr<reconciler::Program> make() {
-    using namespace std::chrono_literals;
     const auto path = std::filesystem::temp_directory_path() / ("llmkube-router-" + std::to_string(::getpid()));
     REQUIRE(base::write_file(path,
                              "current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
