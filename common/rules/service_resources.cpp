@@ -84,6 +84,9 @@ bool is_extended(std::string_view resource) {
   return resource.find('/') != std::string_view::npos && !resource.starts_with("kubernetes.io/");
 }
 
+/// What is there once for each who asks: its request and its limit are one (IsOvercommitAllowed of Kubernetes).
+bool is_never_shared(std::string_view resource) { return is_extended(resource) || resource.starts_with("hugepages-"); }
+
 bool is_native(std::string_view resource) {
   return resource == "cpu" || resource == "memory" || resource == "ephemeral-storage" ||
          resource.starts_with("hugepages-");
@@ -169,7 +172,7 @@ void resource_twice(const Service& service, const Report& report) {
 
 void request_over_limit(const Service& service, const Report& report) {
   for_each_entry(service, [&](const Entry& entry, const FieldPath& path) {
-    if (entry.side != "requests" || is_extended(entry.resource)) return;
+    if (entry.side != "requests" || is_never_shared(entry.resource)) return;
     const JsonValue* limit = entry_of(service, "limits", entry.resource);
     if (limit == nullptr) return;
     const auto asked = amount_of(entry.value);
@@ -196,7 +199,7 @@ void gpu_none(const Service& service, const Report& report) {
 
 void gpu_limit(const Service& service, const Report& report) {
   for_each_entry(service, [&](const Entry& entry, const FieldPath& path) {
-    if (entry.side != "requests" || !is_extended(entry.resource)) return;
+    if (entry.side != "requests" || !is_never_shared(entry.resource)) return;
     const JsonValue* limit = entry_of(service, "limits", entry.resource);
     if (limit == nullptr) return;
     const auto asked = amount_of(entry.value);

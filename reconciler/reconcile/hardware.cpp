@@ -136,6 +136,11 @@ ContainerResources choose_resources(const api::Resources& resources, const Gpu& 
   request("memory", resources.host_memory.empty() ? resources.memory : resources.host_memory);
   request("ephemeral-storage", resources.ephemeral_storage);
   if (!resources.ephemeral_storage.empty()) chosen.limits.emplace("ephemeral-storage", resources.ephemeral_storage);
+  // Of a device there is no more than what is asked for, and the API server wants that said (IsOvercommitAllowed).
+  for (const auto& [name, quantity] : resources.requests) {
+    const bool is_device = name.contains('/') && !name.starts_with("kubernetes.io/");
+    if (is_device || name.starts_with("hugepages-")) chosen.limits.emplace(name, quantity);
+  }
   if (gpu.count > 0) {
     chosen.requests[gpu.resource] = std::to_string(gpu.count);
     chosen.limits[gpu.resource] = std::to_string(gpu.count);

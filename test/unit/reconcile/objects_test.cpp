@@ -164,6 +164,14 @@ TEST_CASE("one claim per service belongs to the service") {
   CHECK(claim["spec"]["storageClassName"] == "fast");
 }
 
+TEST_CASE("a device that is asked for is its own limit, which the API server wants said") {
+  Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}], "resources": {"requests":
+                  {"nvidia.com/gpu": 1, "rdma/hca": "1", "hugepages-2Mi": "4Mi", "cpu": "1"}}})");
+  scene.add_fetched("a");
+  const auto limits = pod_of(scene)["containers"][0]["resources"]["limits"];
+  CHECK(limits == nlohmann::json{{"nvidia.com/gpu", "1"}, {"rdma/hca", "1"}, {"hugepages-2Mi", "4Mi"}});
+}
+
 TEST_CASE("a GPU in either shape reaches requests and limits, and never the CPU image") {
   const std::string gpu = GENERATE(R"({"requests": {"nvidia.com/gpu": 1}})", R"({"limits": {"nvidia.com/gpu": "1"}})",
                                    R"({"gpu": 1})", R"({"gpu": 1, "requests": {"cpu": "2"}})");
