@@ -50,7 +50,8 @@ base::Result<Source> repository(std::string_view whole, std::string_view org, st
   if (!is_word(org) || !is_word(repo)) {
     return bad(whole, "names no Hugging Face repository", "write hf://org/repo");
   }
-  if (revision.empty() || !std::ranges::all_of(revision, [](char c) { return c > 0x20 && c < 0x7f && c != '%'; })) {
+  const bool readable = std::ranges::all_of(revision, [](char c) { return c > 0x20 && c < 0x7f && c != '%'; });
+  if (!readable || !check_file(revision)) {
     return bad(whole, "has an empty or unreadable revision", "write hf://org/repo@revision");
   }
   if (file.empty() && !has_files) return bad(whole, "names a repository, not a file", std::string(kNeedsFiles));
@@ -66,13 +67,24 @@ base::Result<Source> repository(std::string_view whole, std::string_view org, st
                 .path = std::string(file)};
 }
 
+/// Cuts a revision off the front: up to the next slash, or `refs/pr/1`, `refs/convert/parquet`: Hugging Face's own
+/// names of what is no branch and no tag. Either may be percent-encoded, as web URLs have it.
+std::string take_revision(std::string_view& text) {
+  auto revision = base::decode_percent(take(text, '/'));
+  if (revision != "refs") return revision;
+  for (int more = 0; more < 2 && !text.empty(); ++more) revision += "/" + base::decode_percent(take(text, '/'));
+  return revision;
+}
+
 /// hf://org/repo[@rev][/file]; also for bare org/repo.
 base::Result<Source> hf_scheme(std::string_view whole, std::string_view rest, bool has_files) {
   const auto org = take(rest, '/');
-  auto repo = take(rest, '/');
-  const auto at = repo.find('@');
-  if (at == std::string_view::npos) return repository(whole, org, repo, kDefaultRevision, rest, has_files);
-  return repository(whole, org, repo.substr(0, at), repo.substr(at + 1), rest, has_files);
+  const auto name_end = std::min(rest.find_first_of("/@"), rest.size());
+  const auto repo = rest.substr(0, name_end);
+  const bool has_revision = name_end < rest.size() && rest[name_end] == '@';
+  rest.remove_prefix(std::min(name_end + 1, rest.size()));
+  const auto revision = has_revision ? take_revision(rest) : std::string(kDefaultRevision);
+  return repository(whole, org, repo, revision, rest, has_files);
 }
 
 /// https://huggingface.co/org/repo[/(tree|resolve|blob|raw)/rev[/file]]
@@ -90,7 +102,7 @@ base::Result<Source> hf_page(std::string_view whole, std::string_view rest, bool
   if (std::ranges::find(kViews, view) == kViews.end()) {
     return bad(whole, "is no page of a file or repository", "copy the download link of the file");
   }
-  const auto revision = take(rest, '/');
+  const auto revision = take_revision(rest);
   return repository(whole, org, repo, revision, base::decode_percent(rest), has_files);
 }
 
@@ -146,10 +158,12 @@ struct Scheme {
 constexpr std::array kSchemes{Scheme{"https://", web}, Scheme{"http://", web}, Scheme{"hf://", hf_scheme},
                               Scheme{"s3://", s3}, Scheme{"pvc://", pvc}};
 
-std::string encode_path(std::string_view path) {
+/// `kept`: what is left as it is beside letters, digits and `-_.~`.
+std::string encode(std::string_view text, std::string_view kept) {
   std::string out;
-  for (const char c : path) {
-    if (is_letter_or_digit(c) || c == '/' || c == '-' || c == '_' || c == '.' || c == '~') {
+  for (const char c : text) {
+    if (is_letter_or_digit(c) || kept.find(c) != std::string_view::npos || c == '-' || c == '_' || c == '.' ||
+        c == '~') {
       out += c;
     } else {
       char code[4];
@@ -159,6 +173,8 @@ std::string encode_path(std::string_view path) {
   }
   return out;
 }
+
+std::string encode_path(std::string_view path) { return encode(path, "/"); }
 
 std::string below(std::string_view folder, std::string_view file) {
   if (folder.empty() || file.empty()) return std::string(folder.empty() ? file : folder);
@@ -248,7 +264,7 @@ std::string url_of(const Source& source, std::string_view file, std::string_view
     case SourceKind::http:
       return source.url + encode_path(file);
     case SourceKind::huggingface:
-      return std::string(endpoint) + "/" + source.repository + "/resolve/" + encode_path(source.revision) + "/" +
+      return std::string(endpoint) + "/" + source.repository + "/resolve/" + encode(source.revision, "") + "/" +
              encode_path(file.empty() ? source.path : file);
     case SourceKind::s3:
       return std::string(endpoint) + "/" + source.bucket + "/" + encode_path(below(source.path, file));

@@ -11,7 +11,8 @@ namespace api {
 enum class SourceKind {
   /// One file by its URL, or with `files` a folder (the URL ends in a slash).
   http,
-  /// `hf://org/repo[@rev]`, `hf://org/repo/file.gguf`, a huggingface.co URL, or bare `org/repo`.
+  /// `hf://org/repo[@rev]`, `hf://org/repo/file.gguf` (a slash in a revision as `%2F`, but for `refs/pr/1`), a
+  /// huggingface.co URL, or bare `org/repo`.
   huggingface,
   /// `s3://bucket/key`, or with `files` a prefix.
   s3,
