@@ -36,6 +36,11 @@ std::optional<Quantity> amount_of(const JsonValue& value) {
   return parsed ? std::optional(std::move(*parsed)) : std::nullopt;
 }
 
+/// Whether an amount is a text with one of these characters: most are not, and to read an amount costs more.
+bool has_any(const JsonValue& value, std::string_view characters) {
+  return base::as_string(&value).value_or("").find_first_of(characters) != std::string_view::npos;
+}
+
 bool is_quantity_typed(const JsonValue& value) { return value.IsString() || value.IsInt64() || value.IsUint64(); }
 
 /// One amount of Kubernetes' shape.
@@ -117,7 +122,7 @@ void quantity(const Service& service, const Report& report) {
 /// `m` is a thousandth, which is what nobody means by 512m of memory. Kubernetes warns of it, for Pods.
 void quantity_fraction(const Service& service, const Report& report) {
   const auto judge = [&](std::string_view resource, const JsonValue& value, const FieldPath& path) {
-    if (resource != "memory" && resource != "ephemeral-storage") return;
+    if (!has_any(value, "mun.e-") || (resource != "memory" && resource != "ephemeral-storage")) return;
     const auto amount = amount_of(value);
     if (amount && !amount->is_whole()) report.at(path, &value);
   };
@@ -129,6 +134,7 @@ void quantity_fraction(const Service& service, const Report& report) {
 
 void quantity_negative(const Service& service, const Report& report) {
   const auto judge = [&](const JsonValue& value, const FieldPath& path) {
+    if (value.IsUint64() || (value.IsString() && !has_any(value, "-"))) return;
     const auto amount = amount_of(value);
     if (amount && amount->is_negative()) report.at(path, &value);
   };

@@ -75,6 +75,27 @@ TEST_CASE("a model's own cache type and attention win over the service's") {
   }
 }
 
+TEST_CASE("an amount that is negative or has a fraction is found however it is written") {
+  const auto of_memory = [](const std::string& amount) {
+    const auto object = base::parse_json(
+        service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"resources":{"gpu":1,"requests":{"memory":)" +
+                amount + "}}}"),
+        "test");
+    REQUIRE(object);
+    const auto findings = rules::validate(*object);
+    return findings.empty() ? std::string() : std::string(findings.front().rule);
+  };
+  for (const auto* amount : {"-1", "\"-1Gi\"", "\"-1e3\""}) CHECK(of_memory(amount) == "quantity-negative");
+  for (const auto* amount : {"\"512m\"", "\"0.5\"", "\"5e-1\"", "\"5E-1\"", "\"1n\""}) {
+    CAPTURE(amount);
+    CHECK(of_memory(amount) == "quantity-fraction");
+  }
+  for (const auto* amount : {"1", "\"1.5Gi\"", "\"1e3\"", "\"1E\"", "\"2000m\"", "\"10e-1\""}) {
+    CAPTURE(amount);
+    CHECK(of_memory(amount).empty());
+  }
+}
+
 TEST_CASE("a field that is null counts as absent, as for the API server") {
   CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a","contextSize":null}],"nodeSelector":null,
                              "replicas":null,"router":null,"resources":{"requests":{"nvidia.com/gpu":null}}})"))
