@@ -1,19 +1,13 @@
 #include "webhook/admission.hpp"
 
-#include <algorithm>
-#include <array>
-#include <string_view>
+#include "common/api/crd.hpp"
 
 namespace webhook {
 namespace {
 
-constexpr std::string_view kGroup = "inference.llmkube.dev";
-constexpr std::array<std::string_view, 2> kKinds{"InferenceService", "Model"};
-
 /// Whether the rules have a say in it at all.
 bool is_judged(const Review& review) {
-  const bool ours = review.group == kGroup && std::ranges::find(kKinds, review.kind) != kKinds.end();
-  if (!ours || !review.subresource.empty()) return false;
+  if (review.group != api::kGroup || !api::kind_of(review.kind) || !review.subresource.empty()) return false;
   if (review.operation == Operation::create) return true;
   return review.operation == Operation::update && !rules::spec_unchanged(*review.old_object, *review.object);
 }

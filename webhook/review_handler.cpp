@@ -1,12 +1,12 @@
 #include "webhook/review_handler.hpp"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/api/crd.hpp"
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
 #include "webhook/metrics.hpp"
@@ -20,9 +20,8 @@ std::string_view to_label(Endpoint endpoint) { return endpoint == Endpoint::muta
 
 /// Kinds come from outside; a label must not.
 std::string_view kind_label(std::string_view kind) {
-  constexpr std::array<std::string_view, 2> kKnown{"InferenceService", "Model"};
-  const auto found = std::ranges::find(kKnown, kind);
-  return found == kKnown.end() ? "other" : *found;
+  const auto known = api::kind_of(kind);
+  return known ? api::kind_name(*known) : "other";
 }
 
 /// The ids of the rules that rejected, each once.

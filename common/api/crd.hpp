@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string_view>
 
 namespace api {
@@ -8,6 +9,8 @@ enum class Kind { inference_service, model };
 
 /// "InferenceService", "Model".
 [[nodiscard]] std::string_view kind_name(Kind kind);
+/// The kind of that name; none for another.
+[[nodiscard]] std::optional<Kind> kind_of(std::string_view name);
 
 inline constexpr std::string_view kGroup = "inference.llmkube.dev";
 inline constexpr std::string_view kVersion = "v1alpha1";

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/api/crd.hpp"
 #include "common/rules/validate.hpp"
 
 namespace rules {
@@ -23,7 +24,7 @@ struct Cause {
 struct Denial {
   /// The object's kind as `details.kind`.
   std::string kind;
-  std::string group = "inference.llmkube.dev";
+  std::string group{api::kGroup};
   std::string name;
   std::string message;
   std::vector<Cause> causes;

@@ -152,13 +152,13 @@ void not_of_this_api(const JsonValue& object, std::vector<Finding>& out) {
 
 std::vector<Finding> validate(const base::JsonValue& object) {
   std::vector<Finding> out;
-  const auto kind = base::as_string(base::find(object, "kind"));
-  if (kind == "InferenceService") {
-    judge_service(object, out);
-  } else if (kind == "Model") {
+  const auto kind = api::kind_of(base::as_string(base::find(object, "kind")).value_or(""));
+  if (!kind) {
+    not_of_this_api(object, out);
+  } else if (*kind == api::Kind::model) {
     judge_model(object, out);
   } else {
-    not_of_this_api(object, out);
+    judge_service(object, out);
   }
   drop_consequences(out);
   put_in_order(out);

@@ -164,10 +164,7 @@ class Run {
   static std::optional<api::Kind> kind_of(const Node& object) {
     const std::string version = text_of(object, "apiVersion");
     if (!version.empty() && !version.starts_with(std::string(api::kGroup) + "/")) return std::nullopt;
-    const std::string kind = text_of(object, "kind");
-    if (kind == "InferenceService") return api::Kind::inference_service;
-    if (kind == "Model") return api::Kind::model;
-    return std::nullopt;
+    return api::kind_of(text_of(object, "kind"));
   }
 
   void check_object(const File& file, Node& node) {
