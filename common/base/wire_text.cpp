@@ -28,4 +28,16 @@ std::string decode_percent(std::string_view text) {
   return out;
 }
 
+std::string decode_query(std::string_view text) {
+  std::string plain(text);
+  std::ranges::replace(plain, '+', ' ');
+  return decode_percent(plain);
+}
+
+std::string_view take_until(std::string_view& rest, std::string_view mark) {
+  const auto part = rest.substr(0, rest.find(mark));
+  rest.remove_prefix(std::min(rest.size(), part.size() + mark.size()));
+  return part;
+}
+
 }  // namespace base

@@ -10,4 +10,10 @@ namespace base {
 /// Without the escapes of URLs (RFC 3986, 2.1); one that is none stays as it is written. The result may hold any byte.
 [[nodiscard]] std::string decode_percent(std::string_view text);
 
+/// The same in a query, where a blank may also be written as `+`.
+[[nodiscard]] std::string decode_query(std::string_view text);
+
+/// The text before the first `mark`, which is taken off `rest` with it; all of `rest` where there is none.
+std::string_view take_until(std::string_view& rest, std::string_view mark);
+
 }  // namespace base

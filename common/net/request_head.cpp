@@ -10,30 +10,18 @@
 namespace net {
 namespace {
 
+using base::take_until;
+
 constexpr std::array<std::string_view, 9> kMethods{"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
                                                    "CONNECT", "OPTIONS", "TRACE", "PATCH"};
 constexpr std::size_t kMaxTargetBytes = 8192;
-
-/// The text before the first `mark`, which is taken off `rest` with it; all of `rest` where there is none.
-std::string_view take_until(std::string_view& rest, std::string_view mark) {
-  const auto part = rest.substr(0, rest.find(mark));
-  rest.remove_prefix(std::min(rest.size(), part.size() + mark.size()));
-  return part;
-}
-
-/// In a query a blank may be written as `+`.
-std::string decode_query(std::string_view text) {
-  std::string plain(text);
-  std::ranges::replace(plain, '+', ' ');
-  return base::decode_percent(plain);
-}
 
 Fields read_query(std::string_view query) {
   Fields out;
   while (!query.empty()) {
     auto value = take_until(query, "&");
     const auto name = take_until(value, "=");
-    if (!name.empty()) out.emplace_back(decode_query(name), decode_query(value));
+    if (!name.empty()) out.emplace_back(base::decode_query(name), base::decode_query(value));
   }
   return out;
 }

@@ -28,9 +28,7 @@ bool has_control(std::string_view text) {
 /// The words of a comma list, one after the other.
 bool list_has(std::string_view list, std::string_view word) {
   while (!list.empty()) {
-    const auto comma = std::min(list.find(','), list.size());
-    if (base::same_word(base::trim(list.substr(0, comma)), word)) return true;
-    list.remove_prefix(std::min(comma + 1, list.size()));
+    if (base::same_word(base::trim(base::take_until(list, ",")), word)) return true;
   }
   return false;
 }
@@ -215,21 +213,14 @@ std::optional<bool> tells_lost_process(const ResponseHead& head, std::string_vie
 }
 
 Target split_target(std::string_view target) {
-  const auto mark = target.find('?');
-  if (mark == std::string_view::npos) return {target, {}};
-  return {target.substr(0, mark), target.substr(mark + 1)};
+  const auto path = base::take_until(target, "?");
+  return {path, target};
 }
 
 std::optional<std::string> query_parameter(std::string_view query, std::string_view name) {
   while (!query.empty()) {
-    const auto end = std::min(query.find('&'), query.size());
-    const auto pair = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
-    const auto equals = std::min(pair.find('='), pair.size());
-    if (base::decode_percent(pair.substr(0, equals)) != name) continue;
-    std::string value(pair.substr(std::min(equals + 1, pair.size())));
-    std::ranges::replace(value, '+', ' ');
-    return base::decode_percent(value);
+    auto value = base::take_until(query, "&");
+    if (base::decode_query(base::take_until(value, "=")) == name) return base::decode_query(value);
   }
   return std::nullopt;
 }
