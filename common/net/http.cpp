@@ -1,8 +1,37 @@
 #include "common/net/http.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "common/base/wire_text.hpp"
 
 namespace net {
+namespace {
+
+struct Phrase {
+  int status;
+  std::string_view text;
+};
+constexpr std::array kPhrases{
+    Phrase{200, "OK"},
+    Phrase{400, "Bad Request"},
+    Phrase{403, "Forbidden"},
+    Phrase{404, "Not Found"},
+    Phrase{405, "Method Not Allowed"},
+    Phrase{408, "Request Timeout"},
+    Phrase{411, "Length Required"},
+    Phrase{413, "Content Too Large"},
+    Phrase{414, "URI Too Long"},
+    Phrase{416, "Range Not Satisfiable"},
+    Phrase{417, "Expectation Failed"},
+    Phrase{431, "Request Header Fields Too Large"},
+    Phrase{500, "Internal Server Error"},
+    Phrase{502, "Bad Gateway"},
+    Phrase{503, "Service Unavailable"},
+};
+
+}  // namespace
+
 std::string_view Request::header(std::string_view name) const {
   for (const auto& [key, value] : headers) {
     if (base::same_word(key, name)) return value;
@@ -15,6 +44,11 @@ std::string_view Request::parameter(std::string_view name) const {
     if (key == name) return value;
   }
   return {};
+}
+
+std::string_view phrase(int status) {
+  const auto found = std::ranges::find(kPhrases, status, &Phrase::status);
+  return found == kPhrases.end() ? "" : found->text;
 }
 
 Response plain(int status, std::string_view text) {

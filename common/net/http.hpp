@@ -35,6 +35,10 @@ struct Response {
   std::string body{};
 };
 
+/// The words for a status; empty for one that nothing here answers. Clients go by the number, and RFC 9112 lets the
+/// words be absent.
+[[nodiscard]] std::string_view phrase(int status);
+
 /// `text/plain` with `text` and a line end.
 [[nodiscard]] Response plain(int status, std::string_view text);
 

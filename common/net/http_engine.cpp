@@ -11,33 +11,6 @@
 namespace net {
 namespace {
 
-struct Phrase {
-  int status;
-  std::string_view text;
-};
-constexpr std::array kPhrases{
-    Phrase{200, "OK"},
-    Phrase{400, "Bad Request"},
-    Phrase{403, "Forbidden"},
-    Phrase{404, "Not Found"},
-    Phrase{405, "Method Not Allowed"},
-    Phrase{408, "Request Timeout"},
-    Phrase{411, "Length Required"},
-    Phrase{413, "Content Too Large"},
-    Phrase{414, "URI Too Long"},
-    Phrase{416, "Range Not Satisfiable"},
-    Phrase{417, "Expectation Failed"},
-    Phrase{431, "Request Header Fields Too Large"},
-    Phrase{500, "Internal Server Error"},
-    Phrase{503, "Service Unavailable"},
-};
-
-/// Clients go by the number; RFC 9112 lets the words be absent.
-std::string_view phrase(int status) {
-  const auto found = std::ranges::find(kPhrases, status, &Phrase::status);
-  return found == kPhrases.end() ? "" : found->text;
-}
-
 bool has_line_break(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos; }
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {

@@ -11,6 +11,7 @@
 
 #include "common/base/json.hpp"
 #include "common/base/wire_text.hpp"
+#include "common/net/http.hpp"
 #include "reconciler/pod/agent/gate/asked_model.hpp"
 #include "reconciler/pod/agent/gate/gate_rules.hpp"
 
@@ -45,31 +46,17 @@ std::array<char, kScratch>& scratch() {
   return bytes;
 }
 
-struct Status {
-  int code;
-  std::string_view phrase;
-  std::string_view type;
-};
-constexpr std::array kStatuses{
-    Status{200, "OK", ""},
-    Status{400, "Bad Request", "invalid_request_error"},
-    Status{403, "Forbidden", "permission_error"},
-    Status{408, "Request Timeout", "invalid_request_error"},
-    Status{413, "Content Too Large", "invalid_request_error"},
-    Status{431, "Request Header Fields Too Large", "invalid_request_error"},
-    Status{502, "Bad Gateway", "server_error"},
-    Status{503, "Service Unavailable", "unavailable_error"},
-};
-
-const Status& status_of(int code) {
-  const auto found = std::ranges::find(kStatuses, code, &Status::code);
-  return found == kStatuses.end() ? kStatuses.back() : *found;
+/// The types that OpenAI's clients know.
+std::string_view error_type(int status) {
+  if (status == 403) return "permission_error";
+  if (status == 503) return "unavailable_error";
+  return status < 500 ? "invalid_request_error" : "server_error";
 }
 
 /// Both OpenAI's clients and llama-server's know this shape.
 std::string error_body(int code, std::string_view message) {
   return R"({"error":{"code":)" + std::to_string(code) + R"(,"message":)" + base::quote_json(message) + R"(,"type":")" +
-         std::string(status_of(code).type) + R"(","param":null}})";
+         std::string(error_type(code)) + R"(","param":null}})";
 }
 
 void release(std::string& buffer) {
@@ -317,7 +304,7 @@ void Connection::respond(int status, std::string_view body, std::string_view hea
     deliver_chunk("data: " + std::string(body) + "\n\n");
     return deliver("0\r\n\r\n");
   }
-  std::string answer = "HTTP/1.1 " + std::to_string(status) + " " + std::string(status_of(status).phrase) +
+  std::string answer = "HTTP/1.1 " + std::to_string(status) + " " + std::string(net::phrase(status)) +
                        "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
   answer += headers;
   if (close_after_) answer += "Connection: close\r\n";
