@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/base/text.hpp"
+#include "common/base/wire_text.hpp"
 
 namespace agent {
 namespace {
@@ -82,9 +83,7 @@ std::string cause_line(std::string_view log, bool while_loading) {
   // An empty one for each line that is no error; blank lines belong to the error before them.
   std::vector<std::string_view> errors;
   while (!log.empty()) {
-    const auto end = std::min(log.find('\n'), log.size());
-    const auto line = base::trim(log.substr(0, end));
-    log.remove_prefix(std::min(end + 1, log.size()));
+    const auto line = base::trim(base::take_until(log, "\n"));
     if (!line.empty()) errors.push_back(error_in(line));
   }
   if (!while_loading) keep_end(errors);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/wire_text.hpp"
+
 namespace agent {
 namespace {
 
@@ -26,9 +28,7 @@ ModelMetrics::Family& ModelMetrics::family(std::string_view name) {
 void ModelMetrics::add(std::string_view model, std::string_view text) {
   const std::string label = "model=\"" + label_value(model) + "\"";
   while (!text.empty()) {
-    const auto end = std::min(text.find('\n'), text.size());
-    const auto line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
+    const auto line = base::take_until(text, "\n");
     if (line.starts_with("# HELP ") || line.starts_with("# TYPE ")) {
       const auto name = line.substr(7, line.find(' ', 7) - 7);
       auto& comments = family(name).comments;

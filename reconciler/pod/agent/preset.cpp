@@ -4,6 +4,7 @@
 
 #include "common/base/digest.hpp"
 #include "common/base/text.hpp"
+#include "common/base/wire_text.hpp"
 
 namespace agent {
 namespace {
@@ -65,10 +66,8 @@ class Reader {
   static std::vector<std::string> split(std::string_view list) {
     std::vector<std::string> out;
     while (!list.empty()) {
-      const auto comma = std::min(list.find(','), list.size());
-      const auto item = base::trim(list.substr(0, comma));
+      const auto item = base::trim(base::take_until(list, ","));
       if (!item.empty() && std::ranges::find(out, item) == out.end()) out.emplace_back(item);
-      list.remove_prefix(std::min(comma + 1, list.size()));
     }
     std::ranges::sort(out);
     return out;
@@ -108,10 +107,8 @@ const PresetSection* Preset::find(std::string_view name) const {
 base::Result<Preset> parse_preset(std::string_view text) {
   Reader reader;
   int number = 0;
-  for (std::size_t start = 0; start < text.size();) {
-    const auto end = std::min(text.find('\n', start), text.size());
-    if (auto read = reader.line(text.substr(start, end - start), ++number); !read) return std::unexpected(read.error());
-    start = end + 1;
+  for (auto rest = text; !rest.empty();) {
+    if (auto read = reader.line(base::take_until(rest, "\n"), ++number); !read) return std::unexpected(read.error());
   }
   auto preset = reader.finish(text);
   if (auto good = check(preset); !good) return std::unexpected(good.error());
