@@ -1,9 +1,8 @@
 #include "reconciler/pod/agent/gate/asked_model.hpp"
 
-#include <algorithm>
-
 #include "common/base/json.hpp"
 #include "common/base/text.hpp"
+#include "common/base/wire_text.hpp"
 
 namespace agent {
 namespace {
@@ -119,10 +118,8 @@ Asked read_form(std::string_view body) {
 }  // namespace
 
 Asked read_asked(std::string_view body, std::string_view content_type) {
-  std::string type(content_type.substr(0, content_type.find(';')));
-  std::ranges::transform(type, type.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  if (base::trim(type) == "multipart/form-data") return read_form(body);
+  const auto type = base::trim(content_type.substr(0, content_type.find(';')));
+  if (base::same_word(type, "multipart/form-data")) return read_form(body);
   return TopLevel(body).read();
 }
 

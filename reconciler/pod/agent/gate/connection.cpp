@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 
 #include "common/base/json.hpp"
 #include "common/base/wire_text.hpp"
@@ -631,10 +632,9 @@ void Connection::signal_loading() {
 }
 
 void Connection::deliver_chunk(std::string_view payload) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string size;
-  for (auto left = payload.size(); left > 0; left >>= 4U) size.insert(size.begin(), kDigits[left & 15U]);
-  deliver(size + "\r\n" + std::string(payload) + "\r\n");
+  std::array<char, 16> digits{};
+  const auto end = std::to_chars(digits.begin(), digits.end(), payload.size(), 16).ptr;
+  deliver(std::string(digits.begin(), end) + "\r\n" + std::string(payload) + "\r\n");
 }
 
 }  // namespace agent
