@@ -29,6 +29,10 @@ net::HttpClientOptions options(const std::string& url, milliseconds patience) {
   return out;
 }
 
+std::string metrics_target(std::string_view model) {
+  return "/metrics?model=" + net::percent_encode(model) + "&autoload=false";
+}
+
 double value_of(std::string_view metrics, std::string_view name) {
   for (std::size_t at = metrics.find(name); at != std::string_view::npos; at = metrics.find(name, at + 1)) {
     const bool line_start = at == 0 || metrics[at - 1] == '\n';
@@ -110,7 +114,7 @@ base::Result<> LlamaServer::reload(bool& refused) {
 }
 
 base::Result<std::string> LlamaServer::metrics(const std::string& name) {
-  const auto target = "/metrics?model=" + net::percent_encode(name) + "&autoload=false";
+  const auto target = metrics_target(name);
   auto answer = ask(*brief_, "GET", target);
   if (!answer) return std::unexpected(answer.error());
   if (answer->status == 200) return std::move(answer->body);
@@ -118,8 +122,7 @@ base::Result<std::string> LlamaServer::metrics(const std::string& name) {
 }
 
 base::Result<bool> LlamaServer::is_busy(const std::string& name) {
-  const auto target = "/metrics?model=" + net::percent_encode(name) + "&autoload=false";
-  const auto answer = ask(*quick_, "GET", target);
+  const auto answer = ask(*quick_, "GET", metrics_target(name));
   if (!answer) return std::unexpected(answer.error());
   // 400: not loaded. 500: loading. 501: llama-server runs without --metrics, and nothing can be known.
   if (answer->status == 200) return requests_in_flight(answer->body) > 0;

@@ -118,7 +118,8 @@ class Residency {
   void models_listed(const Listing& listing);
   /// llama-server does not answer: what is known of it is void, it may come back as another process.
   void server_lost(std::string why);
-  /// Outcome of `load`: an error says why llama-server did not even begin. `can_retry`: it was busy, not broken.
+  /// Outcome of `load`: an error says why llama-server did not even begin. That is no failure of the model, and it is
+  /// asked again.
   void load_answered(const std::string& name, const base::Result<>& outcome);
   /// Outcome of `check_idle`.
   void busy_checked(const std::string& name, bool busy);
