@@ -117,6 +117,23 @@ void Controller::want_samples(const Key& key, const Decision& decision, const Ob
   parts_.sampler.want(key, targets, is_on_the_way(decision));
 }
 
+bool Controller::is_all_asked(const Key& key, const Observed& observed) {
+  if (!parts_.sampler.asked_all(key)) return false;  // the answer brings the next pass
+  const auto rests_on = [&](const auto& sample) {
+    return std::ranges::find(observed.agents, sample) != observed.agents.end();
+  };
+  const auto is_observed = [&](const auto& at) {
+    const auto found = observed.progress.find(at.first);
+    return found != observed.progress.end() && found->second == at.second;
+  };
+  const auto front = parts_.sampler.front(key);
+  if (std::ranges::all_of(parts_.sampler.agents(key), rests_on) &&
+      std::ranges::all_of(parts_.sampler.progress(key), is_observed) && (!front || front == observed.front))
+    return true;
+  parts_.queue.add(key);
+  return false;
+}
+
 Outcome Controller::pass_service(const Key& key) {
   auto observed = observe_service(key);
   if (!observed) {
@@ -128,7 +145,7 @@ Outcome Controller::pass_service(const Key& key) {
   }
   Decision decision = reconcile(parts_.settings, *observed, parts_.clock.wall());
   want_samples(key, decision, *observed);
-  const bool all_asked = parts_.sampler.asked_all(key);
+  const bool all_asked = is_all_asked(key, *observed);
   if (decision.status_first && (!all_asked || !decision.status)) {
     look_again(key, decision, {});  // what takes a name away waits until the status can say so
     return {};
@@ -158,8 +175,12 @@ Outcome Controller::pass_service(const Key& key) {
     observed->problems = outcome.problems;
     decision = reconcile(parts_.settings, *observed, parts_.clock.wall());
   }
-  // The status speaks of what is there: the cache announces what was written just now, so the next pass says it.
-  if (outcome.changes == 0) outcome = joined(std::move(outcome), tell(key, observed->service.meta, decision));
+  // The status speaks of what is there, so after a write the next pass says it.
+  if (outcome.changes == 0) {
+    outcome = joined(std::move(outcome), tell(key, observed->service.meta, decision));
+  } else {
+    parts_.queue.add(key);
+  }
   look_again(key, decision, outcome);
   return outcome;
 }

@@ -59,6 +59,9 @@ class Controller {
   [[nodiscard]] Outcome pass_service(const Key& key);
   [[nodiscard]] Outcome pass_model(const Key& key);
   void want_samples(const Key& key, const Decision& decision, const Observed& observed);
+  /// Whether what was observed holds the latest answer of each Pod and Service that the decision wants to hear. One may
+  /// come while the decision is made, within a millisecond of the first question: then the key is due once more.
+  [[nodiscard]] bool is_all_asked(const Key& key, const Observed& observed);
   /// Children, deletions and annotations, but for what waits for more to come.
   [[nodiscard]] Outcome carry_out(const Key& key, const Decision& decision);
   /// Writes the status, unless it waits for what comes next.

@@ -25,7 +25,7 @@ struct Outcome {
   /// Nobody will tell us what we wait for (a write that has not come back yet, an object without our label): look again
   /// after this time.
   std::optional<std::chrono::milliseconds> look_again;
-  /// Children that are other than before now: the cache knows, and has announced them.
+  /// Children that are other than before now, as the cache knows.
   int changes = 0;
 };
 

@@ -41,6 +41,7 @@ TEST_CASE("a restart of the controller writes nothing that changes anything") {
     if (call.method != "GET" && call.target.find("/leases") != std::string::npos) ++leases;
   INFO(r.story());
   CHECK(r.server.snapshot().version() - before <= leases + 1);
+  CHECK(r.server.count("PATCH", "/pods/") == 0);  // their agents have seen the preset: they only had to be asked
 }
 
 TEST_CASE("a child that is deleted or edited comes back, and what others added stays") {
