@@ -188,6 +188,7 @@ Outcome Applier::write_status(const Key& key, const ObjectMeta& meta, const Deci
   const auto resource = key.kind == Key::Kind::service ? Resource::service : Resource::model;
   const auto path = object_path(resource, key.namespace_, key.name) + "/status";
   const ChildKey self{resource, key.namespace_, key.name};
+  ClusterCache::StatusWrite write(cache_, key);
   auto response = api_.apply(path, *decision.status, kStatusFieldManager);
   if (response && response->status == 409) {
     const auto conflict = read_conflict(net::read_status(*response));
@@ -202,7 +203,7 @@ Outcome Applier::write_status(const Key& key, const ObjectMeta& meta, const Deci
     outcome.error = net::to_error(*response, path);
     return outcome;
   }
-  if (const auto object = base::parse_json(response->body, path)) cache_.record_write(resource, *object);
+  if (const auto object = base::parse_json(response->body, path)) write.answered(*object);
   record_events(key, meta, decision.events);
   return outcome;
 }

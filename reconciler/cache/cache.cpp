@@ -172,6 +172,16 @@ bool is_of_recorded_job(const Tables& tables, Resource resource, const PodView& 
   });
 }
 
+/// Nothing that a decision rests on is another than before; what is kept gets the new version. `phase` is in the view's
+/// status.
+template <class View>
+bool is_repetition(Stored<View>& before, const View& after, const Ownership& ownership) {
+  const auto version = std::exchange(before.view.meta.resource_version, after.meta.resource_version);
+  if (before.ownership == ownership && before.view == after) return true;
+  before.view.meta.resource_version = version;
+  return false;
+}
+
 /// Collects whose decision a change may alter.
 class Concerned {
  public:
@@ -274,6 +284,7 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
   if (known && known->resource_version == base::string_at(object, {"metadata", "resourceVersion"})) return;
   Concerned concerned(settings_, namespace_);
   bool replaced = false;
+  bool is_held = false;
   Namespace::of(resource, [&](auto table_of, auto decode) {
     auto view = decode(object);  // outside the lock: this is the long part
     const Ownership ownership = read_ownership(object);
@@ -292,8 +303,9 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
       if (before.resource_version == view.meta.resource_version) return;
       if (source != Source::list && is_earlier(view.meta.resource_version, before.resource_version)) return;
       replaced = before.uid != view.meta.uid;
-      const bool is_own_status =
-          source == Source::write && has_own_status(resource) && same_generation(before, view.meta);
+      const bool is_status = has_own_status(resource) && same_generation(before, view.meta);
+      const bool is_own_status = source == Source::write && is_status;
+      if (source == Source::watch && is_repetition(found->second, view, ownership)) return;
       slot->erase_from_index(resource, found->second.view);
       if (!is_own_status) concerned.by(*slot, resource, found->second.view);  // whom it belonged to before
       note_service_change(concerned, &found->second.view, &view);
@@ -301,6 +313,7 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
       slot->insert_into_index(resource, found->second.view);
       drop_pods_of(*slot, resource, found->second.view);
       if (!is_own_status) concerned.by(*slot, resource, found->second.view);
+      is_held = source == Source::watch && is_status && hold(resource, found->second.view.meta, concerned.keys());
     } else {
       // The watch can be faster than the answer to a write: what it already saw deleted must not come back for good.
       if (source == Source::write && is_earlier(view.meta.resource_version, newest_deletion_[resource])) return;
@@ -312,7 +325,34 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
     }
   });
   if (replaced && vanished_) vanished_(resource, namespace_, name);
-  tell(concerned.keys());
+  if (!is_held) tell(concerned.keys());
+}
+
+bool ClusterCache::hold(Resource resource, const ObjectMeta& meta, const std::set<Key>& keys) {
+  const auto kind = resource == Resource::service ? Key::Kind::service : Key::Kind::model;
+  const auto writing = writing_.find({kind, meta.namespace_, meta.name});
+  if (writing == writing_.end()) return false;
+  writing->second.emplace_back(meta.resource_version, keys);
+  return true;
+}
+
+ClusterCache::StatusWrite::StatusWrite(ClusterCache& cache, Key key) : cache_(cache), key_(std::move(key)) {
+  const std::lock_guard lock(cache_.mutex_);
+  cache_.writing_[key_];
+}
+
+ClusterCache::StatusWrite::~StatusWrite() {
+  auto held = [this] {
+    const std::lock_guard lock(cache_.mutex_);
+    return std::move(cache_.writing_.extract(key_).mapped());
+  }();
+  for (const auto& [version, keys] : held)
+    if (version != version_) cache_.tell(keys);
+}
+
+void ClusterCache::StatusWrite::answered(const base::JsonValue& object) {
+  version_ = base::string_at(object, {"metadata", "resourceVersion"});
+  cache_.record_write(key_.kind == Key::Kind::service ? Resource::service : Resource::model, object);
 }
 
 void ClusterCache::remove(Resource resource, const base::JsonValue& object) {

@@ -30,13 +30,30 @@ class ClusterCache {
   ClusterCache(Settings settings, Notify notify, Vanished vanished = {});
   ~ClusterCache();
 
-  /// A list item or a watch event. States older than what is kept are ignored.
+  /// A list item or a watch event. States older than what is kept are ignored, and one in which nothing is other than
+  /// before that a decision rests on concerns nobody.
   void upsert(Resource resource, const base::JsonValue& object) { store(resource, object, Source::watch); }
   /// The answer to our own write: as `upsert`, but what the watch saw deleted since is not kept, and the status of a
   /// service or Model concerns nobody, unless its spec came along.
   void record_write(Resource resource, const base::JsonValue& object) { store(resource, object, Source::write); }
   /// A complete list: states count even when they look older (a server that was restored from a backup).
   void upsert_listed(Resource resource, const base::JsonValue& object) { store(resource, object, Source::list); }
+  /// A write of ours to the status of a service or Model, while it is under way: the watch may be faster than the
+  /// answer, and then it tells what concerns nobody. What others wrote meanwhile is announced at the end.
+  class StatusWrite {
+   public:
+    StatusWrite(ClusterCache& cache, Key key);
+    ~StatusWrite();
+    StatusWrite(const StatusWrite&) = delete;
+    StatusWrite& operator=(const StatusWrite&) = delete;
+    /// As `record_write`.
+    void answered(const base::JsonValue& object);
+
+   private:
+    ClusterCache& cache_;
+    const Key key_;
+    std::string version_;
+  };
   void remove(Resource resource, const base::JsonValue& object);
   /// After a complete list of a namespace ("" = all): what is not in it ("namespace/name") is gone.
   void retain(Resource resource, const std::string& namespace_, const std::set<std::string, std::less<>>& listed);
@@ -69,15 +86,19 @@ class ClusterCache {
 
   void store(Resource resource, const base::JsonValue& object, Source source);
   void tell(const std::set<Key>& keys) const;
+  /// True when a write of ours is under way, which may be what the watch told. With the lock.
+  [[nodiscard]] bool hold(Resource resource, const ObjectMeta& meta, const std::set<Key>& keys);
 
   const Settings settings_;
   const Notify notify_;
   const Vanished vanished_;
-  mutable std::mutex mutex_;  // guards the two below
+  mutable std::mutex mutex_;  // guards all below
   std::map<std::string, std::unique_ptr<Namespace>, std::less<>> namespaces_;
   /// resourceVersion of the last deletion seen. One for all names: an answer to a write that it wrongly holds back
   /// comes through the watch anyway, so no record of each deleted name is needed.
   std::map<Resource, std::string> newest_deletion_;
+  /// Status writes under way: the versions that the watch told meanwhile, and whom each concerns.
+  std::map<Key, std::vector<std::pair<std::string, std::set<Key>>>> writing_;
 };
 
 }  // namespace reconciler

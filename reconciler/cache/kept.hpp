@@ -18,6 +18,7 @@ struct KeptService {
   /// `spec` and `status` as compact JSON.
   std::string spec;
   std::string status;
+  bool operator==(const KeptService&) const = default;
 };
 
 /// A Model, likewise.
@@ -26,6 +27,7 @@ struct KeptModel {
   std::string mistakes;
   std::string spec;
   std::string status;
+  bool operator==(const KeptModel&) const = default;
 };
 
 [[nodiscard]] KeptService keep_service(const base::JsonValue& object);

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,6 +23,21 @@ struct Model;
 /// dropped. Decoders take any JSON; what is missing or of another type is empty.
 namespace reconciler {
 
+/// A UID that is only ever compared, as its hash: many are kept, and the text takes ten times as much.
+class UidMark {
+ public:
+  UidMark() = default;
+  UidMark(std::string_view uid)
+      : hash_(uid.empty() ? 0 : std::hash<std::string_view>{}(uid)) {}  // NOLINT(*-explicit-*)
+  UidMark(const std::string& uid) : UidMark(std::string_view(uid)) {}   // NOLINT(*-explicit-*)
+  UidMark(const char* uid) : UidMark(std::string_view(uid)) {}          // NOLINT(*-explicit-*)
+  [[nodiscard]] bool empty() const { return hash_ == 0; }
+  bool operator==(const UidMark&) const = default;
+
+ private:
+  std::size_t hash_ = 0;
+};
+
 /// The part of `metadata` that decisions need.
 struct ObjectMeta {
   std::string name;
@@ -32,7 +48,8 @@ struct ObjectMeta {
   /// It has a deletionTimestamp.
   bool deleting = false;
   /// UID of the owner that is its controller, or of the only owner; empty when it has none.
-  std::string owner_uid;
+  UidMark owner_uid;
+  bool operator==(const ObjectMeta&) const = default;
 };
 
 /// An InferenceService: the typed view, what the rules say of it, and the status as it stands.
@@ -61,6 +78,7 @@ struct ContainerState {
   std::string reason;
   std::string message;
   std::int64_t exit_code = 0;
+  bool operator==(const ContainerState&) const = default;
 };
 
 struct ContainerView {
@@ -71,6 +89,7 @@ struct ContainerView {
   base::Rare<ContainerState> waiting;
   base::Rare<ContainerState> terminated;
   base::Rare<ContainerState> last_terminated;
+  bool operator==(const ContainerView&) const = default;
 };
 
 /// A Pod of a service, or of a fetch Job.
@@ -90,6 +109,7 @@ struct PodView {
   std::vector<ContainerView> containers;
   /// Annotation inference.llmkube.dev/preset-hash, as preset_nudge.hpp writes it.
   std::string preset_hash;
+  bool operator==(const PodView&) const = default;
 };
 
 struct JobView {
@@ -101,11 +121,12 @@ struct JobView {
   /// lastTransitionTime of condition Complete.
   std::optional<base::WallTime> completed_at;
   /// Annotation inference.llmkube.dev/claim: UID of the claim that it fills.
-  std::string claim_uid;
+  UidMark claim_uid;
   /// Condition Failed with its reason; `failed_at` is its lastTransitionTime.
   base::Rare<ContainerState> failed;
   std::optional<base::WallTime> failed_at;
   std::int64_t active = 0;
+  bool operator==(const JobView&) const = default;
 };
 
 struct DeploymentView {
@@ -126,6 +147,7 @@ struct DeploymentView {
   std::string agent_image;
   /// Someone else sets spec.replicas through the scale subresource: an autoscaler at work.
   bool scaled = false;
+  bool operator==(const DeploymentView&) const = default;
 };
 
 struct ClaimView {
@@ -135,6 +157,7 @@ struct ClaimView {
   std::vector<std::string> access_modes;
   /// Owner label: true when it has app.kubernetes.io/component: model-cache.
   bool cache = false;
+  bool operator==(const ClaimView&) const = default;
 };
 
 /// The files of one section of a models.ini.
@@ -155,6 +178,7 @@ struct ChildView {
   std::string preset_hash;
   /// Of the ConfigMap: the files that models.ini names for each model.
   std::map<std::string, PresetFiles, std::less<>> preset_files;
+  bool operator==(const ChildView&) const = default;
 };
 
 /// One model in an agent's /state.

@@ -66,7 +66,9 @@ TEST_CASE("a Model concerns itself and the services that name it, as they are no
   changed["metadata"]["generation"] = 2;
   f.put(Resource::service, changed);
   CHECK(f.told() == Fixture::Words{"s:two", "m:a", "m:b"});  // b may be wanted no more
-  f.put(Resource::model, model("b"));
+  Json other = model("b");
+  other["spec"]["source"] = "http://host/other";
+  f.put(Resource::model, other);
   CHECK(f.told() == Fixture::Words{"m:b", "s:one"});
 }
 
@@ -74,7 +76,32 @@ TEST_CASE("a service whose spec did not change concerns only itself") {
   Fixture f;
   f.put(Resource::service, service("one", {"a"}));
   f.told();
-  f.put(Resource::service, service("one", {"a"}));  // a new version: its status
+  Json next = service("one", {"a"});
+  next["status"] = {{"phase", "Creating"}};
+  f.put(Resource::service, next);
+  CHECK(f.told() == Fixture::Words{"s:one"});
+}
+
+TEST_CASE("a new version in which nothing of ours changed concerns nobody, and is the one that is kept") {
+  Fixture f;
+  f.put(Resource::service, service("one", {"a"}));
+  Json deployment = object("one", {{"inference.llmkube.dev/service", "one"}});
+  deployment["status"] = {{"readyReplicas", 1}};
+  f.put(Resource::deployment, deployment);
+  f.told();
+  const auto next = [&] { deployment["metadata"]["resourceVersion"] = std::to_string(++next_version); };
+  next();
+  deployment["status"]["collisionCount"] = 1;
+  f.put(Resource::deployment, deployment);
+  CHECK(f.told().empty());
+  CHECK(f.cache.live(Resource::deployment, "edge", "one")->resource_version == std::to_string(next_version));
+  next();
+  deployment["status"]["readyReplicas"] = 0;
+  f.put(Resource::deployment, deployment);
+  CHECK(f.told() == Fixture::Words{"s:one"});
+  next();
+  deployment["metadata"]["managedFields"] = {{{"manager", "kubectl-edit"}, {"operation", "Update"}}};
+  f.put(Resource::deployment, deployment);
   CHECK(f.told() == Fixture::Words{"s:one"});
 }
 
@@ -167,6 +194,39 @@ TEST_CASE("our own write of a child is announced once, of a status not at all") 
   owner["metadata"]["resourceVersion"] = std::to_string(++next_version);
   f.cache.record_write(Resource::service, *base::parse_json(owner.dump(), "test"));
   CHECK(f.told().empty());
+}
+
+TEST_CASE("our own status that the watch tells before the answer comes concerns nobody, another's does") {
+  Fixture f;
+  Json model_a = model("a");
+  f.put(Resource::service, service("one", {"a"}));
+  f.put(Resource::model, model_a);
+  f.told();
+  const auto say = [&](const char* phase) {
+    model_a["status"] = {{"phase", phase}};
+    model_a["metadata"]["resourceVersion"] = std::to_string(++next_version);
+    return model_a;
+  };
+  const Key key{Key::Kind::model, "edge", "a"};
+  {
+    ClusterCache::StatusWrite write(f.cache, key);
+    f.put(Resource::model, say("Ready"));
+    write.answered(*base::parse_json(model_a.dump(), "test"));
+  }
+  CHECK(f.told().empty());
+  {
+    ClusterCache::StatusWrite write(f.cache, key);
+    f.put(Resource::model, say("Failed"));
+    CHECK(f.told().empty());
+    f.put(Resource::model, say("Ready"));
+    write.answered(*base::parse_json(model_a.dump(), "test"));
+  }
+  CHECK(f.told() == Fixture::Words{"m:a", "s:one"});
+  {
+    ClusterCache::StatusWrite write(f.cache, key);  // no answer: it may have been written or not
+    f.put(Resource::model, say("Failed"));
+  }
+  CHECK(f.told() == Fixture::Words{"m:a", "s:one"});
 }
 
 TEST_CASE("Pods of a Job that says what was fetched are not kept, in whatever order they come") {
