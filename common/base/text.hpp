@@ -16,6 +16,11 @@ namespace base {
 /// Valid UTF-8: each byte that is not part of a well-formed sequence becomes U+FFFD.
 [[nodiscard]] std::string to_utf8(std::string_view text);
 
+/// Whether a byte of UTF-8 goes on with a character that an earlier byte began.
+[[nodiscard]] constexpr bool continues_character(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
+}
+
 /// At most `max_bytes` long, cut before a character and ended with "..." when something is lost.
 [[nodiscard]] std::string shorten(std::string_view text, std::size_t max_bytes);
 

@@ -140,8 +140,7 @@ class Walk {
 
   /// The API server counts characters, not bytes; there are no more of them than bytes, and at least a fourth.
   static std::size_t characters(std::string_view text) {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+    return text.size() - static_cast<std::size_t>(std::ranges::count_if(text, base::continues_character));
   }
 
   void text(const Schema& schema, const JsonValue& value, const FieldPath& path) {

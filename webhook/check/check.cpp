@@ -60,6 +60,7 @@ class Run {
     for (auto& file : files_) check_file(file);
     neighbours_.finish(findings_);
     put_in_order();
+    count_characters();
     if (options_.defaults) {
       write_defaulted();
       std::erase_if(findings_,
@@ -229,9 +230,31 @@ class Run {
     });
   }
 
+  /// Readers count bytes; people, SARIF and editors count characters. In their order: a line is walked once, however
+  /// long it is and however much is found in it.
+  void count_characters() {
+    std::string_view rest;
+    Mark bytes;
+    std::size_t characters = 1;
+    const std::string* file = nullptr;
+    for (auto& found : findings_) {
+      if (file == nullptr || *file != found.file || bytes.line != found.mark.line) {
+        file = &found.file;
+        bytes = {found.mark.line, 1};
+        characters = 1;
+        rest = line_of(found.file, found.mark.line);
+      }
+      const auto step = rest.substr(0, found.mark.column - bytes.column);
+      characters += step.size() - static_cast<std::size_t>(std::ranges::count_if(step, base::continues_character));
+      rest.remove_prefix(step.size());
+      bytes.column += step.size();
+      found.mark.column = characters + (found.mark.column - bytes.column);
+    }
+  }
+
   // Writing.
 
-  std::string line_of(const std::string& name, std::size_t line) {
+  std::string_view line_of(const std::string& name, std::size_t line) {
     const auto file = std::ranges::find(files_, name, &File::name);
     if (file == files_.end()) return {};
     if (file->line_starts.empty()) {
@@ -241,9 +264,10 @@ class Run {
     }
     if (line == 0 || line > file->line_starts.size()) return {};
     const std::size_t begin = file->line_starts[line - 1];
-    std::string out = file->text.substr(begin, file->text.find('\n', begin) - begin);
-    if (out.ends_with('\r')) out.pop_back();
-    return base::to_utf8(out);
+    const std::size_t end = line < file->line_starts.size() ? file->line_starts[line] - 1 : file->text.size();
+    auto out = std::string_view(file->text).substr(begin, end - begin);
+    if (out.ends_with('\r')) out.remove_suffix(1);
+    return out;
   }
 
   void write_defaulted() {

@@ -51,13 +51,14 @@ void Neighbours::models_of(const CheckedObject& service, std::vector<LocatedFind
   const Node* spec = service.node->find("spec");
   if (spec == nullptr) return;
   std::map<std::string, std::string> by_source;
-  const auto judge = [&](const std::string& name, const kube::FieldPath& path) {
-    if (name.empty()) return;
+  const auto find = [&](const std::string& name, const kube::FieldPath& path) {
     const auto model = models_.find({service.name_space, name});
-    if (model == models_.end()) {
-      report(service, "model-missing", path, name, {}, out);
-      return;
-    }
+    if (model == models_.end() && !name.empty()) report(service, "model-missing", path, name, {}, out);
+    return model;
+  };
+  const auto judge = [&](const std::string& name, const kube::FieldPath& path) {
+    const auto model = find(name, path);
+    if (model == models_.end()) return;
     const auto [other, is_new] = by_source.emplace(model->second, name);
     if (!is_new && other->second != name && !model->second.empty() && one_at_a_time(*service.node))
       report(service, "source-shared", path, name, {other->second}, out);
@@ -70,7 +71,12 @@ void Neighbours::models_of(const CheckedObject& service, std::vector<LocatedFind
     }
   }
   const std::string runtime = text_at(*spec, {"runtime"});
-  if (runtime.empty() || runtime == "llamacpp") judge(text_at(*spec, {"modelRef"}), spec_path.child("modelRef"));
+  const bool single = runtime.empty() || runtime == "llamacpp";
+  if (single || api::is_router_runtime(runtime)) {
+    const auto drafting = spec_path.child("speculativeDecoding");
+    static_cast<void>(find(text_at(*spec, {"speculativeDecoding", "draftModelRef"}), drafting.child("draftModelRef")));
+  }
+  if (single) judge(text_at(*spec, {"modelRef"}), spec_path.child("modelRef"));
 }
 
 void Neighbours::finish(std::vector<LocatedFinding>& out) const {

@@ -20,11 +20,18 @@ void write_text(const std::vector<LocatedFinding>& findings, const LineOf& line_
   for (const auto& found : findings) {
     out << found.file << ':' << found.mark.line << ':' << found.mark.column << ": " << word(found.finding.severity)
         << ": " << found.finding.text() << " [" << found.finding.rule << "]\n";
-    const std::string line = line_of(found.file, found.mark.line);
-    if (line.empty() || found.mark.column > kMaxLineShown) continue;
+    if (found.mark.column > kMaxLineShown) continue;
+    const std::string line = base::to_utf8(line_of(found.file, found.mark.line).substr(0, 8 * kMaxLineShown));
+    if (line.empty()) continue;
     out << "  " << base::shorten(line, kMaxLineShown) << "\n  ";
     // Tabs stay tabs, so that the caret stands below its place.
-    for (std::size_t i = 0; i + 1 < found.mark.column; ++i) out << (i < line.size() && line[i] == '\t' ? '\t' : ' ');
+    std::size_t column = 1;
+    for (std::size_t i = 0; i < line.size() && column < found.mark.column; ++i) {
+      if (base::continues_character(line[i])) continue;
+      out << (line[i] == '\t' ? '\t' : ' ');
+      ++column;
+    }
+    out << std::string(found.mark.column - column, ' ');
     out << "^\n";
   }
 }
@@ -150,6 +157,7 @@ void write_sarif(const std::vector<LocatedFinding>& findings, std::ostream& out)
         write_sarif_rules(writer, findings);
       });
     });
+    member(writer, "columnKind", "unicodeCodePoints");
     writer.Key("results");
     writer.StartArray();
     for (const auto& found : findings) write_sarif_result(writer, found);

@@ -2,6 +2,7 @@
 #include <functional>
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "webhook/check/check.hpp"
@@ -9,8 +10,8 @@
 
 namespace webhook {
 
-/// Gives a line of a file, without its end; for the text output.
-using LineOf = std::function<std::string(const std::string& file, std::size_t line)>;
+/// Gives a line of a file as it stands there, without its end; for the text output.
+using LineOf = std::function<std::string_view(const std::string& file, std::size_t line)>;
 
 /// Writes findings in one of the formats: a compiler's text, JSON, SARIF 2.1.0 or GitHub's workflow commands.
 void write_findings(CheckOptions::Format format, const std::vector<LocatedFinding>& findings, const LineOf& line_of,

@@ -53,6 +53,33 @@ TEST_CASE("a finding stands at its line and column, with the line and a caret") 
   CHECK_THAT(answer.out, ContainsSubstring("\n      preload: [nobody]\n                ^\n"));
 }
 
+TEST_CASE("columns count characters, and the caret stands below its place") {
+  const std::string line = "metadata: {name: a, annotations: {note: \"\u00e9\u00e9\u20ac\"}, labels: {x: \"a b\"}}";
+  const auto text =
+      "apiVersion: inference.llmkube.dev/v1alpha1\nkind: Model\n" + line + "\nspec: {source: 'https://h/a.gguf'}\n";
+  const auto answer = check(text);
+  CHECK_THAT(answer.out, ContainsSubstring("stdin:3:61: error: metadata.labels[x]"));
+  CHECK_THAT(answer.out, ContainsSubstring("\n  " + std::string(60, ' ') + "^\n"));
+  webhook::CheckOptions options;
+  options.format = webhook::CheckOptions::Format::sarif;
+  const auto sarif = nlohmann::json::parse(check(text, options).out)["runs"][0];
+  CHECK(sarif["columnKind"] == "unicodeCodePoints");
+  CHECK(sarif["results"][0]["locations"][0]["physicalLocation"]["region"]["startColumn"] == 61);
+}
+
+TEST_CASE("much that is found in one long line costs no more than in many lines") {
+  std::string items;
+  for (int i = 0; i < 4000; ++i) {
+    items += R"({"apiVersion":"inference.llmkube.dev/v1alpha1","kind":"InferenceService","metadata":{"name":"s)" +
+             std::to_string(i) + R"("},"spec":{"runtime":"llamacpp-router","models":[{"name":"a"},{"name":"b"}]}},)";
+  }
+  items.pop_back();
+  const auto begin = std::chrono::steady_clock::now();
+  const auto answer = check(R"({"apiVersion":"v1","kind":"List","items":[)" + items + "]}");
+  CHECK(answer.err == "0 errors, 12000 warnings in 4000 objects\n");
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
+}
+
 TEST_CASE("what is missing stands at what lacks it") {
   const auto answer =
       check("apiVersion: inference.llmkube.dev/v1alpha1\nkind: Model\nmetadata: {name: a}\nspec:\n  format: gguf\n");
@@ -153,6 +180,9 @@ TEST_CASE("neighbours: a missing Model, one source twice, one Service name twice
   CHECK(missing.status == 0);
   CHECK_THAT(missing.out,
              ContainsSubstring("warning: spec.models[0].name: Invalid value: \"a\": no Model of this name"));
+  CHECK_THAT(
+      check(service("  speculativeDecoding: {type: draft, draftModelRef: tiny}\n")).out,
+      ContainsSubstring("spec.speculativeDecoding.draftModelRef: Invalid value: \"tiny\": no Model of this name"));
   webhook::CheckOptions strict;
   strict.strict = true;
   CHECK(check(service("").substr(kModel.size()), strict).status == 1);
