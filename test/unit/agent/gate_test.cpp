@@ -127,6 +127,12 @@ TEST_CASE("llama-server's own word that a process has gone is told from a model'
   CHECK(tells(plain + "{\"error\"") == false);
   CHECK(tells("HTTP/1.1 500 Error\r\nContent-Length: 5\r\n\r\nproxy error: gone") == false);
   CHECK(tells("HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\nproxy error: gone") == false);
+  // A stream of which the process had sent the head alone.
+  const std::string stream = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+  CHECK(tells(stream) == std::nullopt);
+  CHECK(tells(stream + "26\r\nproxy error: Failed to read connection\r\n0\r\n\r\n") == true);
+  CHECK(tells(stream + "6\r\ndata: ") == false);
+  CHECK(tells("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n") == false);
 }
 
 TEST_CASE("what is not chunked coding is seen") {

@@ -468,7 +468,7 @@ void Connection::consume(std::string_view bytes) {
     if (!size && answer_head_.size() <= kMaxAnswerHead) return;
     auto head = size ? parse_response_head(std::string_view(answer_head_).substr(0, *size)) : std::nullopt;
     if (!head) return respond_error(502, "llama-server answered something that is not HTTP");
-    if (may_be_lost(*head)) {
+    if (ticket_ && !is_head_request_) {
       const auto lost = tells_lost_process(*head, std::string_view(answer_head_).substr(*size));
       if (!lost) return;
       if (*lost && try_again()) return;
@@ -492,10 +492,6 @@ void Connection::consume(std::string_view bytes) {
     // 1xx: the final answer follows.
     answer_head_.erase(0, *size);
   }
-}
-
-bool Connection::may_be_lost(const ResponseHead& head) const {
-  return head.status == 500 && ticket_ && !is_head_request_;
 }
 
 /// False when the answer has to do.

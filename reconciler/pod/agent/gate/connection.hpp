@@ -102,7 +102,6 @@ class Connection {
   void send_request();
   void read_server();
   void consume(std::string_view bytes);
-  [[nodiscard]] bool may_be_lost(const ResponseHead& head) const;
   [[nodiscard]] bool try_again();
   [[nodiscard]] bool may_be_failed_load(const ResponseHead& head) const;
   void take_answer_head(const ResponseHead& head);

@@ -196,7 +196,8 @@ std::optional<std::string> explain_failed_load(const ResponseHead& head, std::st
 
 std::optional<bool> tells_lost_process(const ResponseHead& head, std::string_view body) {
   constexpr std::string_view kWords = "proxy error: ";
-  if (head.status != 500) return false;
+  const bool is_stream = head.status == 200 && head.content_type.starts_with("text/event-stream");
+  if (head.status != 500 && !is_stream) return false;
   std::string text;
   bool ended = false;
   if (head.framing.chunked) {

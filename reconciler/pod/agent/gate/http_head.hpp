@@ -65,8 +65,9 @@ struct ResponseHead {
                                                              std::string_view cause);
 
 /// Is it llama-server itself that answers, because it could not reach the model's process? Then the whole body is plain
-/// text ("proxy error: Failed to read connection", build 11669), while models' own errors are JSON. Nothing while too
-/// little of `body`, as it came, is here to tell.
+/// text ("proxy error: Failed to read connection", build 11669), while models' own errors are JSON. It says so with
+/// 500, or in a stream whose head the process had sent. Nothing while too little of `body`, as it came, is here to
+/// tell.
 [[nodiscard]] std::optional<bool> tells_lost_process(const ResponseHead& head, std::string_view body);
 
 /// `a/b?c` split at the first `?`.
