@@ -14,8 +14,6 @@ template <class View>
 struct Stored {
   View view;
   Ownership ownership;
-  /// status.phase, of services and Models.
-  std::string phase = {};
 };
 
 template <class View>
@@ -172,8 +170,7 @@ bool is_of_recorded_job(const Tables& tables, Resource resource, const PodView& 
   });
 }
 
-/// Nothing that a decision rests on is another than before; what is kept gets the new version. `phase` is in the view's
-/// status.
+/// Nothing that a decision rests on is another than before; what is kept gets the new version.
 template <class View>
 bool is_repetition(Stored<View>& before, const View& after, const Ownership& ownership) {
   const auto version = std::exchange(before.view.meta.resource_version, after.meta.resource_version);
@@ -288,9 +285,6 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
   Namespace::of(resource, [&](auto table_of, auto decode) {
     auto view = decode(object);  // outside the lock: this is the long part
     const Ownership ownership = read_ownership(object);
-    std::string phase;
-    if (resource == Resource::service || resource == Resource::model)
-      phase = base::string_at(object, {"status", "phase"});
 
     const std::lock_guard lock(mutex_);
     auto& slot = namespaces_[namespace_];
@@ -309,7 +303,7 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
       slot->erase_from_index(resource, found->second.view);
       if (!is_own_status) concerned.by(*slot, resource, found->second.view);  // whom it belonged to before
       note_service_change(concerned, &found->second.view, &view);
-      found->second = {std::move(view), ownership, std::move(phase)};
+      found->second = {std::move(view), ownership};
       slot->insert_into_index(resource, found->second.view);
       drop_pods_of(*slot, resource, found->second.view);
       if (!is_own_status) concerned.by(*slot, resource, found->second.view);
@@ -317,7 +311,7 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
     } else {
       // The watch can be faster than the answer to a write: what it already saw deleted must not come back for good.
       if (source == Source::write && is_earlier(view.meta.resource_version, newest_deletion_[resource])) return;
-      const auto added = table.emplace(name, Stored{std::move(view), ownership, std::move(phase)}).first;
+      const auto added = table.emplace(name, Stored{std::move(view), ownership}).first;
       slot->insert_into_index(resource, added->second.view);
       drop_pods_of(*slot, resource, added->second.view);
       note_service_change(concerned, static_cast<decltype(&added->second.view)>(nullptr), &added->second.view);
@@ -495,8 +489,8 @@ ClusterCache::Phases ClusterCache::phases() const {
   const std::lock_guard lock(mutex_);
   for (const auto& [at, tables] : namespaces_) {
     for (const auto& [name, stored] : tables->services)
-      if (is_ours(settings_, stored.view.runtime)) ++phases.services[stored.phase];
-    for (const auto& [name, stored] : tables->models) ++phases.models[stored.phase];
+      if (is_ours(settings_, stored.view.runtime)) ++phases.services[stored.view.phase];
+    for (const auto& [name, stored] : tables->models) ++phases.models[stored.view.phase];
   }
   return phases;
 }

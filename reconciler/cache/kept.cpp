@@ -14,6 +14,8 @@ std::string spec_of(const base::JsonValue& object) {
   return spec == nullptr ? "null" : base::to_text(*spec);
 }
 
+std::string phase_of(const base::JsonValue& object) { return base::string_at(object, {"status", "phase"}); }
+
 /// What decoders read, but for the metadata.
 base::JsonDocument document(const std::string& spec, const std::string& status) {
   auto parsed = base::parse_json(R"({"spec":)" + spec + R"(,"status":)" + status + "}", "what is kept");
@@ -28,13 +30,19 @@ void set_metadata(const ObjectMeta& meta, kube::ObjectMeta& to) {
 
 KeptService keep_service(const base::JsonValue& object) {
   auto decoded = decode_service(object);
-  return {std::move(decoded.meta), std::move(decoded.mistakes), decoded.view->spec.runtime, models_of(*decoded.view),
-          spec_of(object),         std::move(decoded.status)};
+  return {std::move(decoded.meta),
+          std::move(decoded.mistakes),
+          decoded.view->spec.runtime,
+          models_of(*decoded.view),
+          spec_of(object),
+          std::move(decoded.status),
+          phase_of(object)};
 }
 
 KeptModel keep_model(const base::JsonValue& object) {
   auto decoded = decode_model(object);
-  return {std::move(decoded.meta), std::move(decoded.mistakes), spec_of(object), std::move(decoded.status)};
+  return {std::move(decoded.meta), std::move(decoded.mistakes), spec_of(object), std::move(decoded.status),
+          phase_of(object)};
 }
 
 ServiceObject view_of(const KeptService& kept) {

@@ -18,6 +18,8 @@ struct KeptService {
   /// `spec` and `status` as compact JSON.
   std::string spec;
   std::string status;
+  /// status.phase
+  std::string phase;
   bool operator==(const KeptService&) const = default;
 };
 
@@ -27,6 +29,7 @@ struct KeptModel {
   std::string mistakes;
   std::string spec;
   std::string status;
+  std::string phase;
   bool operator==(const KeptModel&) const = default;
 };
 
