@@ -150,16 +150,18 @@ class Walk {
     if (schema.min_length && text.size() / 4 < *schema.min_length && characters(text) < *schema.min_length)
       say("schema-short", path, value, {std::to_string(*schema.min_length)});
     if (!schema.pattern || schema.pattern->matches(text)) return;
-    if (schema.type == Schema::Type::int_or_string) {
-      say("quantity", path, value, {});
-    } else {
-      Report report(out_);
-      report.rule = &rule("schema-pattern");
-      // A text that fits no source may hold a credential all the same.
-      const bool is_url = text.find("://") != std::string_view::npos;
-      report.at(path, is_url ? base::quote_json(base::shorten(api::without_secrets(text), kMaxShown)) : shown(&value),
-                {schema.pattern_text, words_for_pattern(schema.pattern_text)});
-    }
+    misfit(schema, value, path);
+  }
+
+  void misfit(const Schema& schema, const JsonValue& value, const FieldPath& path) {
+    if (schema.type == Schema::Type::int_or_string) return say("quantity", path, value, {});
+    const std::string_view text(value.GetString(), value.GetStringLength());
+    // A text that fits no source may hold a credential all the same.
+    const bool is_url = text.find("://") != std::string_view::npos;
+    Report report(out_);
+    report.rule = &rule("schema-pattern");
+    report.at(path, is_url ? base::quote_json(base::shorten(api::without_secrets(text), kMaxShown)) : shown(&value),
+              {schema.pattern_text, words_for_pattern(schema.pattern_text)});
   }
 
   static std::string plain(double number) {
