@@ -31,6 +31,8 @@ denied "a bracket in an alias" 'spec\.models\[0\]\.aliases\[0\]' <<<"$(router ',
 denied "a name twice" 'spec\.models\[1\]\.name: .*a' <<<"$(router ', models: [{name: a}, {name: a}]')"
 denied "an alias that is another's name" 'spec\.models\[0\]\.aliases\[0\]: .*b' <<<"$(router ', models: [{name: a, aliases: [b]}, {name: b}]')"
 denied "LLAMA_ARG_MODEL in env" 'spec\.env\[0\]\.name: .*LLAMA_ARG_MODEL' <<<"$(router "$M, env: [{name: LLAMA_ARG_MODEL, value: x}]")"
+denied "a variable that is set twice" 'spec\.env\[1\]\.name: .*A' <<<"$(router "$M, env: [{name: A, value: x}, {name: A, value: z}]")"
+denied "a probe of a port that the kubelet does not find" 'spec\.probeOverrides\.readiness\.httpGet\.port: .*agent' <<<"$(router "$M, probeOverrides: {readiness: {httpGet: {path: /readyz, port: agent}}}")"
 denied "an unknown runtime, with the nearest known one" 'spec\.runtime: .*llamacpp-ruoter.*llamacpp-router' <<<"$(printf 'apiVersion: inference.llmkube.dev/v1alpha1\nkind: InferenceService\nmetadata: {name: bad}\nspec: {runtime: llamacpp-ruoter, modelRef: a}\n')"
 denied "the same memory said twice with different values" 'spec\.resources' <<<"$(router "$M, resources: {memory: 1Gi, requests: {memory: 2Gi}}")"
 denied "GPUs of two vendors" 'spec\.resources' <<<"$(router "$M, resources: {limits: {nvidia.com/gpu: 1, amd.com/gpu: 1}}")"
