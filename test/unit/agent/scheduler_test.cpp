@@ -524,7 +524,7 @@ struct World {
   }
 
   /// The process of a model ends; what is not answered yet is tried again.
-  void die(const std::string& model) {
+  void die(std::string model) {  // a copy: it may be named by what is erased here
     ++deaths;
     loaded.erase(model);
     std::erase(used, model);
