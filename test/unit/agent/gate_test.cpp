@@ -105,7 +105,7 @@ TEST_CASE("chunked bytes are followed to their end, in pieces of any size") {
 TEST_CASE("llama-server's own word that a process has gone is told from a model's error") {
   const auto tells = [](const std::string& answer) {
     const auto size = agent::head_size(answer).value();
-    const auto head = parse_response_head(answer.substr(0, size));
+    const auto head = parse_response_head(std::string_view(answer).substr(0, size));
     REQUIRE(head.has_value());
     return agent::tells_lost_process(*head, answer.substr(size));
   };
