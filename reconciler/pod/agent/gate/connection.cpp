@@ -40,12 +40,8 @@ constexpr seconds kLinger{2};
 constexpr seconds kFirstSignal{1};
 constexpr seconds kSignal{5};
 
-/// One loop, one thread: what is read lands here first.
-constexpr std::size_t kScratch = std::size_t{64} << 10U;
-std::array<char, kScratch>& scratch() {
-  thread_local std::array<char, kScratch> bytes;
-  return bytes;
-}
+/// Read at once at most, onto the stack.
+constexpr std::size_t kReadChunk = std::size_t{64} << 10U;
 
 /// The types that OpenAI's clients know.
 std::string_view error_type(int status) {
@@ -123,7 +119,7 @@ void Connection::on_client(std::uint32_t events) {
 }
 
 void Connection::read_client() {
-  auto& buffer = scratch();
+  std::array<char, kReadChunk> buffer;
   const auto count = ::recv(client_, buffer.data(), buffer.size(), 0);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (count <= 0) return end();
@@ -448,7 +444,7 @@ void Connection::on_server() {
 
 void Connection::read_server() {
   constexpr int kRounds = 4;  // then the others have their turn
-  auto& buffer = scratch();
+  std::array<char, kReadChunk> buffer;
   for (int round = 0; round < kRounds && out_.size() - out_at_ <= kHighWater; ++round) {
     const auto count = ::recv(server_, buffer.data(), buffer.size(), 0);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) break;
