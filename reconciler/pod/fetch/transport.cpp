@@ -11,6 +11,7 @@
 #include "common/api/source.hpp"
 #include "common/base/digest.hpp"
 #include "common/base/text.hpp"
+#include "common/base/wire_text.hpp"
 
 namespace fetch {
 namespace {
@@ -94,12 +95,8 @@ bool give_head(Transfer& transfer) {
   return false;
 }
 
-bool same_word(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x + 32 : x) == y; });
-}
-
 void take_header(ResponseHead& head, std::string_view name, std::string_view value) {
-  const auto is = [&](std::string_view other) { return same_word(name, other); };
+  const auto is = [&](std::string_view other) { return base::same_word(name, other); };
   if (is("content-range")) head.content_range = parse_content_range(value);
   if (is("content-length")) head.content_length = parse_number(value);
   if (is("etag")) head.etag = strong_etag(value);
