@@ -96,7 +96,7 @@ class Sampler {
     Target target;
     std::set<Key> wanted_by;
     Time due{};
-    /// Whom an answer or a change of the Pod, a service on the way, or a change to come makes more interesting.
+    /// Until when it is asked more often: it or its answer changed, its service is on the way, it is about to change.
     Time busy_until{};
     Time way_until{};
     Time soon_until{};
