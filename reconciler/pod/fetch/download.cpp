@@ -12,6 +12,7 @@
 #include "common/base/log.hpp"
 #include "reconciler/pod/fetch/gguf.hpp"
 #include "reconciler/pod/fetch/hasher.hpp"
+#include "reconciler/pod/fetch/piece_rate.hpp"
 #include "reconciler/pod/fetch/stream_count.hpp"
 
 namespace fetch {
@@ -21,12 +22,18 @@ using std::chrono::milliseconds;
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
 constexpr std::uint64_t kPiece = 32 * kMiB;
-constexpr std::uint64_t kSmallestSplit = kMiB / 2;
+constexpr std::uint64_t kSmallestSplit = kMiB / 8;
 constexpr std::uint64_t kStartBytes = 4096;
 constexpr std::uint64_t kUnknownEnd = UINT64_MAX;
 constexpr unsigned kMostRestarts = 5;
 constexpr unsigned kRestartsWithRanges = 2;
 constexpr milliseconds kTurn{100};
+constexpr milliseconds kSilent{1000};
+/// On a shorter link a round trip is not what a new request costs.
+constexpr milliseconds kShortestRoundTrip{10};
+/// A piece that ends sooner is not worth a split: on a connection that is there, and on a new one.
+constexpr int kRoundTripsWarm = 3;
+constexpr int kRoundTripsCold = 12;
 constexpr std::chrono::seconds kLongestRetryAfter{900};
 
 /// What to do about 401 and 403.
@@ -60,6 +67,7 @@ struct Piece final : Receiver {
   Transport::Id id = 0;
   std::uint64_t position = 0;
   std::uint64_t end = 0;
+  PieceRate rate;
   /// Asked for without a Range header.
   bool whole = false;
   bool direct = false;
@@ -98,10 +106,10 @@ class Download {
   Try<> fetch_all();
   Try<> turn();
   void ask_for_pieces();
-  [[nodiscard]] std::optional<Span> next_span() const;
-  [[nodiscard]] std::optional<Span> split_longest();
-  [[nodiscard]] std::uint64_t piece_size() const;
-  [[nodiscard]] std::uint64_t smallest_split() const;
+  [[nodiscard]] std::optional<Span> next_span(unsigned idle) const;
+  [[nodiscard]] std::optional<Span> take_over();
+  [[nodiscard]] std::optional<Span> split_slowest();
+  [[nodiscard]] bool stuck(const Piece& piece) const;
   void start_piece(Span span);
   [[nodiscard]] Try<> end_piece(Piece& piece, const Transport::Finished& finished);
   [[nodiscard]] Try<> after_failure(const Failure& failure);
@@ -136,6 +144,8 @@ class Download {
   bool learned_ = false;  // identity_ is what the host says now, or what a checkpoint says
   bool ranges_ = true;    // the host does ranges, as far as known
   bool start_checked_ = false;
+  base::SteadyTime::duration round_trip_{std::chrono::seconds{1}};  // the shortest that was seen
+  unsigned warm_ = 0;       // connections that brought all they were asked for: the next request needs no handshake
   std::string direct_url_;  // where redirects ended, asked from then on
   Spans have_;
   std::vector<std::unique_ptr<Piece>> pieces_;
@@ -253,14 +263,16 @@ void Download::ask_for_pieces() {
   const bool one = !learned_ || !ranges_ || !identity_.size;
   const unsigned wanted = one ? 1 : streams_.wanted();
   while (pieces_.size() < wanted) {
-    auto span = next_span();
-    if (!span) span = split_longest();
+    auto span = next_span(wanted - static_cast<unsigned>(pieces_.size()));
+    if (!span) span = take_over();
     if (!span) return;
     start_piece(*span);
   }
 }
 
-std::optional<Span> Download::next_span() const {
+/// What nobody has been asked for yet, in equal parts for the streams that are idle: a piece that ends costs its stream
+/// a round trip.
+std::optional<Span> Download::next_span(unsigned idle) const {
   if (!identity_.size) {
     if (!pieces_.empty()) return std::nullopt;
     return Span{have_.frontier(), have_.frontier() + kPiece};
@@ -268,33 +280,46 @@ std::optional<Span> Download::next_span() const {
   if (!ranges_) return Span{0, *identity_.size};
   Spans taken = have_;
   for (const auto& piece : pieces_) taken.add({piece->position, piece->end});
-  return taken.first_gap(*identity_.size, piece_size());
+  const auto part = (*identity_.size - taken.bytes() + idle - 1) / idle;
+  return taken.first_gap(*identity_.size, std::clamp(part, kMiB, kPiece));
 }
 
-std::optional<Span> Download::split_longest() {
-  const auto left = [](const auto& piece) { return piece->answered ? piece->end - piece->position : 0; };
-  const auto longest = std::ranges::max_element(pieces_, {}, left);
-  if (longest == pieces_.end() || left(*longest) < 2 * smallest_split()) return std::nullopt;
-  auto& piece = **longest;
+/// Of what another stream is at.
+std::optional<Span> Download::take_over() {
+  const auto at = std::ranges::find_if(pieces_, [this](const auto& piece) { return stuck(*piece); });
+  if (at == pieces_.end()) return split_slowest();
+  const Span span{(*at)->position, (*at)->end};
+  transport_.cancel((*at)->id);
+  pieces_.erase(at);
+  return span;
+}
+
+/// A connection that is there does better: the other one has none yet (a lost packet of its handshake costs a second),
+/// or it has fallen silent.
+bool Download::stuck(const Piece& piece) const {
+  if (warm_ == 0) return false;
+  const auto silence = now() - piece.last_byte;
+  return silence > kSilent || (silence > 2 * round_trip_ && !transport_.connected(piece.id));
+}
+
+/// The second half of the piece that will take the longest, when that is worth it: it comes a round trip later, after
+/// handshakes and a slow start on a new connection; and the stream that loses it loses its connection at the middle,
+/// with what is in flight by then.
+std::optional<Span> Download::split_slowest() {
+  const auto left = [this](const auto& piece) {
+    return piece->answered ? piece->rate.seconds_until(piece->end, piece->position, now(), 2 * round_trip_).value_or(0)
+                           : 0;
+  };
+  const auto slowest = std::ranges::max_element(pieces_, {}, left);
+  if (slowest == pieces_.end()) return std::nullopt;
+  auto& piece = **slowest;
+  const auto worth_it = (warm_ > 0 ? kRoundTripsWarm : kRoundTripsCold) * round_trip_;
+  if (left(*slowest) < std::chrono::duration<double>(worth_it).count()) return std::nullopt;
+  if (piece.end - piece.position < 2 * kSmallestSplit) return std::nullopt;
   const auto middle = piece.position + (piece.end - piece.position) / 2;
   const Span second{middle, piece.end};
   piece.end = middle;
   return second;
-}
-
-/// Two pieces a stream at least: else a small file would come in one stream until the others have split it.
-std::uint64_t Download::piece_size() const {
-  const auto streams = streams_.wanted();
-  if (streams == 1 || !identity_.size) return kPiece;
-  return std::clamp(*identity_.size / (std::uint64_t{2} * streams), kMiB, kPiece);
-}
-
-/// What one stream brings in half a second: to split less costs a new connection and what is in flight for nothing.
-std::uint64_t Download::smallest_split() const {
-  const double seconds = std::max(0.1, std::chrono::duration<double>(now() - started_).count());
-  const double each =
-      static_cast<double>(received_) / seconds / static_cast<double>(std::max(pieces_.size(), std::size_t{1}));
-  return std::max(kSmallestSplit, static_cast<std::uint64_t>(each / 2));
 }
 
 void Download::start_piece(Span span) {
@@ -314,13 +339,17 @@ void Download::start_piece(Span span) {
     if (learned_) request.if_range = identity_.validator();
   }
   piece->id = transport_.start(request, *piece);
+  if (warm_ > 0) --warm_;
   pieces_.push_back(std::move(piece));
 }
 
 Try<> Download::accept(Piece& piece, const ResponseHead& head) {
   piece.last_byte = now();
   if (head.status != 200 && head.status != 206 && head.status != 416) return refuse(head);
-  if (head.round_trip) streams_.round_trip(*head.round_trip);
+  if (head.round_trip) {
+    streams_.round_trip(*head.round_trip);
+    round_trip_ = std::max<base::SteadyTime::duration>(std::min(round_trip_, {*head.round_trip}), kShortestRoundTrip);
+  }
   Identity identity{identity_.source, head.etag, head.last_modified, {}, head.sha256};
   if (!remote_.sha256.empty() && !head.sha256.empty() && head.sha256 != remote_.sha256) {
     return give_up(Reason::digest_mismatch,
@@ -330,6 +359,7 @@ Try<> Download::accept(Piece& piece, const ResponseHead& head) {
   auto accepted = head.status == 200 ? accept_whole(piece, head, identity) : accept_range(piece, head, identity);
   if (!accepted) return accepted;
   piece.answered = true;
+  piece.rate.start(piece.position, piece.last_byte);
   const bool moved = !head.final_url.empty() && head.final_url != remote_.url && !remote_.aws;
   if (moved && direct_url_.empty()) direct_url_ = head.final_url;
   return {};
@@ -367,7 +397,11 @@ Try<> Download::accept_range(Piece& piece, const ResponseHead& head, const Ident
   piece.end = std::min(piece.end, *range->end);
   const bool first = !learned_;
   if (auto learnt = learn(identity); !learnt) return learnt;
-  if (first) piece.end = std::min(piece.end, piece.position + piece_size());
+  // The first stream is two round trips ahead of the others, and loses its connection where it is cut: so two parts.
+  const std::uint64_t streams = streams_.wanted();
+  if (first && streams > 1 && range->total) {
+    piece.end = std::min(piece.end, piece.position + std::max(2 * *range->total / (streams + 1), kMiB));
+  }
   return {};
 }
 
@@ -437,6 +471,7 @@ Try<> Download::store(Piece& piece, std::string_view bytes) {
   if (auto written = partial_.write_at(piece.position, bytes); !written) return written;
   have_.add({piece.position, piece.position + bytes.size()});
   piece.position += bytes.size();
+  piece.rate.observe(piece.position, piece.last_byte, 2 * round_trip_);
   unsaved_ += bytes.size();
   progress_.set_file_bytes(have_.bytes());
   hasher_.advance(have_.frontier());
@@ -460,6 +495,7 @@ Try<> Download::check_start() {
 }
 
 Try<> Download::end_piece(Piece& piece, const Transport::Finished& finished) {
+  if (!finished.failure && !finished.ended_by_receiver) ++warm_;
   if (piece.failure) return after_failure(*piece.failure);
   if (piece.stale || piece.complete()) return {};
   if (finished.failure) return after_failure(*finished.failure);

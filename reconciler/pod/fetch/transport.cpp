@@ -70,6 +70,7 @@ struct Transfer {
   ResponseHead head;
   std::string url;
   std::array<char, CURL_ERROR_SIZE> error{};
+  bool connected = false;
   bool head_given = false;
   bool ended_by_receiver = false;
 };
@@ -109,6 +110,11 @@ void take_header(ResponseHead& head, std::string_view name, std::string_view val
   if (is("x-amz-checksum-sha256")) sha256 = sha256_of_base64(value);
   if (is("repr-digest")) sha256 = sha256_of_repr_digest(value);
   if (!sha256.empty()) head.sha256 = sha256;
+}
+
+int request_callback(void* user, char* /*address*/, char* /*own*/, int /*port*/, int /*own_port*/) {
+  static_cast<Transfer*>(user)->connected = true;
+  return CURL_PREREQFUNC_OK;
 }
 
 std::size_t header_callback(char* data, std::size_t size, std::size_t count, void* user) {
@@ -209,6 +215,8 @@ void Transport::State::configure(Transfer& transfer, const Request& request) con
   set.text(CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
   set.text(CURLOPT_USERAGENT, "llmkube-router-model-fetch");
   set.pointer(CURLOPT_ERRORBUFFER, transfer.error.data());
+  curl_easy_setopt(transfer.easy, CURLOPT_PREREQFUNCTION, request_callback);
+  set.pointer(CURLOPT_PREREQDATA, &transfer);
   curl_easy_setopt(transfer.easy, CURLOPT_HEADERFUNCTION, header_callback);
   set.pointer(CURLOPT_HEADERDATA, &transfer);
   curl_easy_setopt(transfer.easy, CURLOPT_WRITEFUNCTION, body_callback);
@@ -272,7 +280,15 @@ void Transport::cancel(Id id) {
   if (at != state_->transfers.end()) state_->drop(at);
 }
 
+bool Transport::connected(Id id) const {
+  const auto at = state_->transfers.find(id);
+  return at != state_->transfers.end() && at->second->connected;
+}
+
 std::vector<Transport::Finished> Transport::poll(std::chrono::milliseconds longest) {
+  // First the wait: what a receiver was told is known to the caller before it waits again. (A transfer that was only
+  // just started does not wait.)
+  curl_multi_poll(state_->multi, nullptr, 0, static_cast<int>(longest.count()), nullptr);
   int running = 0;
   curl_multi_perform(state_->multi, &running);
   std::vector<Finished> out;
@@ -290,7 +306,6 @@ std::vector<Transport::Finished> Transport::poll(std::chrono::milliseconds longe
     out.push_back(std::move(finished));
   }
   for (const auto& finished : out) cancel(finished.id);
-  if (out.empty()) curl_multi_poll(state_->multi, nullptr, 0, static_cast<int>(longest.count()), nullptr);
   return out;
 }
 

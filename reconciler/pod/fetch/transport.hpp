@@ -89,6 +89,8 @@ class Transport {
   /// Starts a transfer; `receiver` must live until it is finished or cancelled.
   [[nodiscard]] Id start(const Request& request, Receiver& receiver);
   void cancel(Id id);
+  /// The transfer has its connection, all handshakes done.
+  [[nodiscard]] bool connected(Id id) const;
 
   /// A transfer that ended by itself.
   struct Finished {

@@ -420,6 +420,24 @@ TEST_CASE("a host that limits each connection is asked for several ranges at onc
   CHECK(world.host.requests().size() > 2);  // one stream needs two, of 32 MiB
 }
 
+TEST_CASE("what a silent stream still has to bring is taken over by one that is done, long before the stall ends it") {
+  World world;
+  const auto content = gguf(36 << 20);
+  world.serve(content);
+  world.options.download.stall = 30s;
+  world.host.limit_rate(14 << 20);  // the first piece, of 32 MiB, takes long enough for a second stream
+  std::atomic<bool> silent{false};
+  world.host.lie_by([&](const fakes::HostRequest& request) -> std::optional<Lie> {
+    if (request.header("Range").starts_with("bytes=0-") || silent.exchange(true)) return std::nullopt;
+    return Lie{.stall_after = 1 << 20};
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  CHECK(word(world.run()) == "Fetched");
+  CHECK(std::chrono::steady_clock::now() - begin < 20s);
+  CHECK(silent);
+  CHECK(holds(world.published(), content));
+}
+
 TEST_CASE("a host that answers 429 to the second connection is asked for one range at a time") {
   World world;
   const auto content = gguf(40 << 20);

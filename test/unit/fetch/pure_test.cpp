@@ -7,6 +7,7 @@
 #include "reconciler/pod/fetch/http_words.hpp"
 #include "reconciler/pod/fetch/outcome.hpp"
 #include "reconciler/pod/fetch/partial.hpp"
+#include "reconciler/pod/fetch/piece_rate.hpp"
 #include "reconciler/pod/fetch/progress.hpp"
 #include "reconciler/pod/fetch/reporter.hpp"
 #include "reconciler/pod/fetch/saved_hash.hpp"
@@ -190,6 +191,20 @@ TEST_CASE("the wait for the first answer does not hide how long the link is") {
   for (int i = 0; i < 3; ++i) count.observe(0, now += 50ms);  // name, handshake, request
   count.round_trip(50ms);
   CHECK(count.wanted() == 8);
+}
+
+TEST_CASE("when a piece will be there is told by its rate of late") {
+  PieceRate rate;
+  base::SteadyTime now{};
+  std::uint64_t position = 1000;
+  rate.start(position, now);
+  CHECK_FALSE(rate.seconds_until(2000, position, now + 99ms, 100ms));
+  for (int i = 0; i < 50; ++i) rate.observe(position += 1, now += 10ms, 100ms);    // 100 bytes a second
+  for (int i = 0; i < 50; ++i) rate.observe(position += 100, now += 10ms, 100ms);  // 10,000
+  const auto seconds = rate.seconds_until(position + 5000, position, now, 100ms).value_or(0);
+  CHECK(seconds > 0.49);
+  CHECK(seconds < 0.51);
+  CHECK(rate.seconds_until(position + 5000, position, now + 1h, 100ms).value_or(0) > 600);  // silent since
 }
 
 TEST_CASE("whom the lock does not keep out, writes into another partial") {
