@@ -34,6 +34,8 @@ struct LlamaFlag {
   std::string_view env;
   /// How many words follow it.
   int arity = 0;
+  /// What values it takes, in the words of `llama_flags/generate`; empty: any text, or who knows.
+  std::string_view takes;
   /// Not empty: this build refuses the flag, and this says what to use.
   std::string_view removed;
   FlagUse use = FlagUse::model;

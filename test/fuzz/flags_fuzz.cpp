@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/api/llama_flags.hpp"
+#include "common/api/llama_values.hpp"
 #include "common/api/preset.hpp"
 
 namespace {
@@ -43,6 +44,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (flag.flag != nullptr && flag.flag->arity == 2 && flag.problem == api::FlagProblem::none) ++next;
     if (flag.problem == api::FlagProblem::value_missing) next = std::max(next, flag.index + 1);
     static_cast<void>(flag.key());
+    if (flag.flag != nullptr && flag.flag->arity == 1) {
+      // A value is refused, or read whole, or cut after a part that is taken.
+      const auto cut = api::value_cut(*flag.flag, flag.value);
+      require(flag.value.starts_with(cut) && cut.size() < std::max<std::size_t>(1, flag.value.size()));
+      if (!cut.empty())
+        require(!api::value_refused(*flag.flag, flag.value) && !api::value_refused(*flag.flag, cut) &&
+                api::value_cut(*flag.flag, cut).empty());
+    }
     if (!api::preset_value_problem(flag.value)) require(read_back(flag.value) == flag.value);
   }
   require(next == words.size());
