@@ -46,6 +46,8 @@ void flag_removed(const Service& service, const Report& report);
 void flag_reserved(const Service& service, const Report& report);
 void flag_place(const Service& service, const Report& report);
 void flag_text(const Service& service, const Report& report);
+void flag_value(const Service& service, const Report& report);
+void flag_value_cut(const Service& service, const Report& report);
 void flag_beside_field(const Service& service, const Report& report);
 void flag_moved(const Service& service, const Report& report);
 void flag_twice(const Service& service, const Report& report);
@@ -55,6 +57,7 @@ void env_reserved(const Service& service, const Report& report);
 void env_name(const Service& service, const Report& report);
 void env_twice(const Service& service, const Report& report);
 void env_source(const Service& service, const Report& report);
+void env_reference(const Service& service, const Report& report);
 
 // service_resources.cpp
 void quantity(const Service& service, const Report& report);
@@ -99,6 +102,7 @@ void probe_handler(const Service& service, const Report& report);
 void probe_port(const Service& service, const Report& report);
 void probe_count(const Service& service, const Report& report);
 void probe_readiness(const Service& service, const Report& report);
+void probe_field(const Service& service, const Report& report);
 
 // service_pod.cpp
 void label_syntax(const Service& service, const Report& report);
@@ -109,9 +113,15 @@ void volume_source(const Service& service, const Report& report);
 void mount_place(const Service& service, const Report& report);
 void mount_path(const Service& service, const Report& report);
 void mount_volume(const Service& service, const Report& report);
+void volume_field(const Service& service, const Report& report);
+void mount_field(const Service& service, const Report& report);
+void security_context(const Service& service, const Report& report);
+void privileged(const Service& service, const Report& report);
 
 // service_scheduling.cpp
+void affinity(const Service& service, const Report& report);
 void toleration(const Service& service, const Report& report);
+void toleration(const ModelObject& model, const Report& report);
 void spread(const Service& service, const Report& report);
 void pull_secret(const Service& service, const Report& report);
 
@@ -136,6 +146,7 @@ void model_quantity_fraction(const ModelObject& model, const Report& report);
 void secret_name(const ModelObject& model, const Report& report);
 void gpu_two_ways(const ModelObject& model, const Report& report);
 void gpu_claim(const ModelObject& model, const Report& report);
+void gpu_claim_name(const ModelObject& model, const Report& report);
 void accelerator_vendor(const ModelObject& model, const Report& report);
 
 }  // namespace rules::judge

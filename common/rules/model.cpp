@@ -7,6 +7,7 @@
 #include "common/kube/names.hpp"
 #include "common/kube/quantity.hpp"
 #include "common/rules/judges.hpp"
+#include "common/rules/pod_fields.hpp"
 
 namespace rules::judge {
 namespace {
@@ -257,6 +258,22 @@ void gpu_claim(const ModelObject& model, const Report& report) {
     const bool by_template = present(claim, "resourceClaimTemplateName") != nullptr;
     if (by_name == by_template) report.at(path.at(i), nullptr);
   }
+}
+
+void gpu_claim_name(const ModelObject& model, const Report& report) {
+  const JsonValue* gpu = gpu_of(model);
+  if (gpu == nullptr) return;
+  const auto hardware = model.spec_path.child("hardware");
+  std::unordered_set<std::string_view> seen;
+  for_each_item(*gpu, "resourceClaims", hardware.child("gpu"), [&](const JsonValue& claim, const FieldPath& path) {
+    judge_pod_field("ResourceClaim", claim, path, report);
+    for (const std::string_view field : {"resourceClaimName", "resourceClaimTemplateName"}) {
+      if (base::as_string(base::find(claim, field)) == "")
+        report.at(path.child(field), base::find(claim, field), {"is empty", "name the claim, or remove it"});
+    }
+    if (!seen.insert(text_in(claim, "name")).second)
+      report.at(path.child("name"), base::find(claim, "name"), {"another entry has this name", "remove one of them"});
+  });
 }
 
 void accelerator_vendor(const ModelObject& model, const Report& report) {

@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "common/api/llama_values.hpp"
 #include "common/api/preset.hpp"
 #include "common/kube/names.hpp"
 #include "common/rules/judges.hpp"
+#include "common/rules/pod_fields.hpp"
 
 namespace rules::judge {
 namespace {
@@ -44,6 +46,16 @@ void report_problem(const Service& service, const Report& report, FlagProblem pr
 /// Known and of the wanted use; removed flags have a rule of their own.
 bool is_usable(const ParsedFlag& flag, FlagUse use) {
   return flag.flag != nullptr && flag.flag->removed.empty() && flag.flag->use == use;
+}
+
+/// Calls `visit(list, flag)` for each flag of which the value is there and counts.
+template <class Visit>
+void for_each_value(const Service& service, const Visit& visit) {
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
+    const bool counts = flag.flag != nullptr && flag.flag->arity == 1 && flag.problem == FlagProblem::none &&
+                        flag.flag->use != FlagUse::reserved && word_at(list, flag.value_index) != nullptr;
+    if (counts) visit(list, flag);
+  });
 }
 
 /// The field of `owner` that says the same as the flag, when it is set.
@@ -128,6 +140,20 @@ void flag_text(const Service& service, const Report& report) {
     const bool in_preset = flag.flag->use == FlagUse::model;
     const auto problem = in_preset ? api::preset_value_problem(flag.value) : api::argument_problem(flag.value);
     if (problem) at_word(service, report, list, flag.value_index, {*problem});
+  });
+}
+
+void flag_value(const Service& service, const Report& report) {
+  for_each_value(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
+    if (const auto takes = api::value_refused(*flag.flag, flag.value))
+      at_word(service, report, list, flag.value_index, {"--" + std::string(flag.flag->key), *takes});
+  });
+}
+
+void flag_value_cut(const Service& service, const Report& report) {
+  for_each_value(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
+    const auto read = api::value_cut(*flag.flag, flag.value);
+    if (!read.empty()) at_word(service, report, list, flag.value_index, {read});
   });
 }
 
@@ -239,8 +265,17 @@ void env_source(const Service& service, const Report& report) {
     if (from == nullptr) return;
     const auto sources =
         std::ranges::count_if(from->GetObject(), [](const auto& source) { return !source.value.IsNull(); });
-    const auto ways = sources + (text_in(item, "value").empty() ? 0 : 1);
+    const bool has_value = !text_in(item, "value").empty();
+    // An empty valueFrom beside a value is one way too many for the API server.
+    const auto ways = has_value ? std::max<std::ptrdiff_t>(sources, 1) + 1 : sources;
     if (ways != 1) report.at(path.child("valueFrom"), nullptr, {std::to_string(ways)});
+  });
+}
+
+void env_reference(const Service& service, const Report& report) {
+  for_each_env(service, [&](const JsonValue& item, const JsonValue&, const kube::FieldPath& path) {
+    if (const JsonValue* from = object_in(item, "valueFrom"))
+      judge_pod_field("EnvVarSource", *from, path.child("valueFrom"), report);
   });
 }
 

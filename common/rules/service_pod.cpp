@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <unordered_set>
 
 #include "common/kube/names.hpp"
 #include "common/rules/judges.hpp"
+#include "common/rules/pod_fields.hpp"
 
 namespace rules::judge {
 namespace {
@@ -63,8 +65,6 @@ void volume_name(const Service& service, const Report& report) {
     const JsonValue* value = base::find(volume, "name");
     if (is_own_volume(name)) {
       report.at(path.child("name"), value, {"the Pod has a volume of that name already"});
-    } else if (!kube::is_dns1123_label(name)) {
-      report.at(path.child("name"), value, {"a volume's name is of lower-case letters, digits and -"});
     } else if (!seen.insert(name).second) {
       report.at(path.child("name"), value, {"another entry has that name"});
     }
@@ -124,6 +124,45 @@ void mount_volume(const Service& service, const Report& report) {
                   if (!name.empty() && !names.contains(name) && !is_own_volume(name))
                     report.at(path.child("name"), base::find(mount, "name"));
                 });
+}
+
+void volume_field(const Service& service, const Report& report) {
+  for_each_item(service.spec, "extraVolumes", service.spec_path, [&](const JsonValue& volume, const FieldPath& path) {
+    judge_pod_field("Volume", volume, path, report);
+  });
+}
+
+void mount_field(const Service& service, const Report& report) {
+  const JsonValue* security = object_in(service.spec, "securityContext");
+  const bool privileged = security != nullptr && base::as_bool(base::find(*security, "privileged")).value_or(false);
+  for_each_item(service.spec, "extraVolumeMounts", service.spec_path,
+                [&](const JsonValue& mount, const FieldPath& path) {
+                  judge_pod_field("VolumeMount", mount, path, report);
+                  if (text_in(mount, "mountPropagation") == "Bidirectional" && !privileged)
+                    report.at(path.child("mountPropagation"), base::find(mount, "mountPropagation"),
+                              {"is for privileged containers only", "write HostToContainer or None"});
+                });
+}
+
+void security_context(const Service& service, const Report& report) {
+  if (const JsonValue* value = object_in(service.spec, "securityContext"))
+    judge_pod_field("SecurityContext", *value, service.spec_path.child("securityContext"), report);
+  if (const JsonValue* value = object_in(service.spec, "podSecurityContext"))
+    judge_pod_field("PodSecurityContext", *value, service.spec_path.child("podSecurityContext"), report);
+}
+
+/// The user's context is laid over the restricted one, which forbids escalation.
+void privileged(const Service& service, const Report& report) {
+  const JsonValue* value = object_in(service.spec, "securityContext");
+  if (value == nullptr || base::as_bool(base::find(*value, "allowPrivilegeEscalation")).value_or(false)) return;
+  const auto path = service.spec_path.child("securityContext");
+  if (base::as_bool(base::find(*value, "privileged")).value_or(false))
+    report.at(path.child("privileged"), base::find(*value, "privileged"));
+  const JsonValue* capabilities = object_in(*value, "capabilities");
+  const JsonValue* added = capabilities == nullptr ? nullptr : list_in(*capabilities, "add");
+  if (added == nullptr) return;
+  const auto is_admin = [](const JsonValue& name) { return base::as_string(&name) == "CAP_SYS_ADMIN"; };
+  if (std::ranges::any_of(added->GetArray(), is_admin)) report.at(path.child("capabilities").child("add"), added);
 }
 
 }  // namespace rules::judge

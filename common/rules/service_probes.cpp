@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "common/rules/judges.hpp"
+#include "common/rules/pod_fields.hpp"
 
 namespace rules::judge {
 namespace {
@@ -77,6 +78,15 @@ void probe_readiness(const Service& service, const Report& report) {
     if (name != "readiness") return;
     const JsonValue* get = object_in(probe, "httpGet");
     if (get == nullptr || base::as_int(base::find(*get, "port")) != kAgentPort) report.at(path, nullptr);
+  });
+}
+
+void probe_field(const Service& service, const Report& report) {
+  for_each_probe(service, [&](const JsonValue& probe, std::string_view name, const FieldPath& path) {
+    judge_pod_field("Probe", probe, path, report);
+    const JsonValue* grace = present(probe, "terminationGracePeriodSeconds");
+    if (grace != nullptr && name == "readiness")
+      report.at(path.child("terminationGracePeriodSeconds"), grace, {"ends no container here", "remove it"});
   });
 }
 

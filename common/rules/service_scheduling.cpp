@@ -5,6 +5,7 @@
 
 #include "common/kube/names.hpp"
 #include "common/rules/judges.hpp"
+#include "common/rules/pod_fields.hpp"
 
 /// Where Pods go, and what pulls their images: passed on, so a mistake would be met only when the Deployment is
 /// applied. Source: k8s.io/kubernetes/pkg/apis/core/validation.
@@ -16,48 +17,75 @@ using kube::FieldPath;
 
 constexpr std::string_view kOperators[] = {"Exists", "Equal", "Lt", "Gt"};
 constexpr std::string_view kEffects[] = {"NoSchedule", "PreferNoSchedule", "NoExecute"};
-constexpr std::string_view kUnsatisfiable[] = {"DoNotSchedule", "ScheduleAnyway"};
 
 bool is_one_of(const auto& words, std::string_view word) { return std::ranges::find(words, word) != std::end(words); }
 
+bool is_whole_number(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  return !text.empty() && (text == "0" || text.front() != '0') &&
+         text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+void judge_toleration(const JsonValue& toleration, const FieldPath& path, const Report& report) {
+  const auto key = text_in(toleration, "key");
+  const auto kind = text_in(toleration, "operator");
+  const auto effect = text_in(toleration, "effect");
+  const auto value = text_in(toleration, "value");
+  const auto at = [&](std::string_view field, std::string_view what, std::string_view fix) {
+    report.at(path.child(field), base::find(toleration, field), {what, fix});
+  };
+  if (!kind.empty() && !is_one_of(kOperators, kind)) {
+    at("operator", "is no operator", "write Exists or Equal");
+  } else if (key.empty() && kind != "Exists") {
+    at("key", "is empty, which stands for every taint with operator Exists only", "name the taint's key");
+  } else if (kind == "Exists" && !value.empty()) {
+    at("value", "operator Exists looks at no value", "remove it, or write operator: Equal");
+  } else if ((kind == "Lt" || kind == "Gt") && !is_whole_number(value)) {
+    at("value", "operator Lt and Gt compare whole numbers", "write one in quotes");
+  } else if (!kube::is_label_value(value)) {
+    at("value", "is no value of a taint", "write letters, digits, -, _ and .");
+  }
+  if (!key.empty() && !kube::is_qualified_name(key)) at("key", "is no key of a taint", "write [domain/]name");
+  if (!effect.empty() && !is_one_of(kEffects, effect)) {
+    at("effect", "is no effect", "write NoSchedule, PreferNoSchedule or NoExecute");
+  } else if (present(toleration, "tolerationSeconds") != nullptr && effect != "NoExecute") {
+    at("tolerationSeconds", "counts with effect NoExecute only", "remove it, or write effect: NoExecute");
+  }
+}
+
 }  // namespace
 
+void affinity(const Service& service, const Report& report) {
+  if (const JsonValue* value = object_in(service.spec, "affinity"))
+    judge_pod_field("Affinity", *value, service.spec_path.child("affinity"), report);
+}
+
 void toleration(const Service& service, const Report& report) {
-  for_each_item(
-      service.spec, "tolerations", service.spec_path, [&](const JsonValue& toleration, const FieldPath& path) {
-        const auto key = text_in(toleration, "key");
-        const auto kind = text_in(toleration, "operator");
-        const auto effect = text_in(toleration, "effect");
-        const auto at = [&](std::string_view field, std::string_view what, std::string_view fix) {
-          report.at(path.child(field), base::find(toleration, field), {what, fix});
-        };
-        if (!kind.empty() && !is_one_of(kOperators, kind)) {
-          at("operator", "is no operator", "write Exists or Equal");
-        } else if (key.empty() && kind != "Exists") {
-          at("key", "is empty, which stands for every taint with operator Exists only", "name the taint's key");
-        } else if (kind == "Exists" && !text_in(toleration, "value").empty()) {
-          at("value", "operator Exists looks at no value", "remove it, or write operator: Equal");
-        }
-        if (!key.empty() && !kube::is_qualified_name(key)) at("key", "is no key of a taint", "write [domain/]name");
-        if (!effect.empty() && !is_one_of(kEffects, effect))
-          at("effect", "is no effect", "write NoSchedule, PreferNoSchedule or NoExecute");
-      });
+  for_each_item(service.spec, "tolerations", service.spec_path,
+                [&](const JsonValue& item, const FieldPath& path) { judge_toleration(item, path, report); });
+}
+
+void toleration(const ModelObject& model, const Report& report) {
+  for_each_item(model.spec, "prefetchTolerations", model.spec_path,
+                [&](const JsonValue& item, const FieldPath& path) { judge_toleration(item, path, report); });
+  const JsonValue* hardware = object_in(model.spec, "hardware");
+  const JsonValue* gpu = hardware == nullptr ? nullptr : object_in(*hardware, "gpu");
+  const auto key = gpu == nullptr ? std::string_view{} : text_in(*gpu, "tolerationKey");
+  if (key.empty() || kube::is_qualified_name(key)) return;
+  const auto path = model.spec_path.child("hardware");
+  const auto gpu_path = path.child("gpu");
+  report.at(gpu_path.child("tolerationKey"), base::find(*gpu, "tolerationKey"),
+            {"is no key of a taint", "write [domain/]name"});
 }
 
 void spread(const Service& service, const Report& report) {
   std::set<std::pair<std::string_view, std::string_view>> seen;
   for_each_item(service.spec, "topologySpreadConstraints", service.spec_path,
                 [&](const JsonValue& rule, const FieldPath& path) {
-                  const auto otherwise = text_in(rule, "whenUnsatisfiable");
-                  const auto at = [&](std::string_view field, std::string_view what, std::string_view fix) {
-                    report.at(path.child(field), base::find(rule, field), {what, fix});
-                  };
-                  if (base::as_int(base::find(rule, "maxSkew")).value_or(1) < 1)
-                    at("maxSkew", "is no difference", "write at least 1");
-                  if (!is_one_of(kUnsatisfiable, otherwise))
-                    at("whenUnsatisfiable", "is no policy", "write DoNotSchedule or ScheduleAnyway");
-                  if (!seen.insert({text_in(rule, "topologyKey"), otherwise}).second)
-                    at("topologyKey", "another entry has this key and this whenUnsatisfiable", "remove one of them");
+                  judge_pod_field("TopologySpreadConstraint", rule, path, report);
+                  if (!seen.insert({text_in(rule, "topologyKey"), text_in(rule, "whenUnsatisfiable")}).second)
+                    report.at(path.child("topologyKey"), base::find(rule, "topologyKey"),
+                              {"another entry has this key and this whenUnsatisfiable", "remove one of them"});
                 });
 }
 

@@ -21,6 +21,11 @@ bool needs_draft(std::string_view type) { return std::ranges::find(kNeedDraft, t
 /// Ports of a router Pod that are taken: llama-server, the agent, the gate.
 constexpr std::int64_t kTakenPorts[] = {8081, 8090};
 
+/// ValidatePathSegmentName of k8s.io/apimachinery: the name of a metric is a part of a URL.
+bool is_path_segment(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." && name.find_first_of("/%") == std::string_view::npos;
+}
+
 bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' '; }
 
 const JsonValue* metrics_of(const Service& service) {
@@ -131,7 +136,8 @@ void autoscaling_name(const Service& service, const Report& report) {
     const auto name = base::as_string(value);
     if (!name) return;
     const bool is_resource = text_in(metric, "type") == "Resource";
-    if (is_resource ? *name != "cpu" && *name != "memory" : name->empty()) report.at(path.child("name"), value);
+    if (is_resource ? *name != "cpu" && *name != "memory" : !is_path_segment(*name))
+      report.at(path.child("name"), value);
   });
 }
 
