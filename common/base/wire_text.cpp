@@ -34,6 +34,10 @@ std::string decode_query(std::string_view text) {
   return decode_percent(plain);
 }
 
+bool is_one_line(std::string_view text) {
+  return std::ranges::none_of(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+}
+
 std::string_view take_until(std::string_view& rest, std::string_view mark) {
   const auto part = rest.substr(0, rest.find(mark));
   rest.remove_prefix(std::min(rest.size(), part.size() + mark.size()));

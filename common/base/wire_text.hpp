@@ -13,6 +13,9 @@ namespace base {
 /// The same in a query, where a blank may also be written as `+`.
 [[nodiscard]] std::string decode_query(std::string_view text);
 
+/// No line break and no NUL: what may stand in a header without ending it.
+[[nodiscard]] bool is_one_line(std::string_view text);
+
 /// The text before the first `mark`, which is taken off `rest` with it; all of `rest` where there is none.
 std::string_view take_until(std::string_view& rest, std::string_view mark);
 

@@ -1,6 +1,9 @@
 #pragma once
 #include <cstddef>
+#include <expected>
 #include <string_view>
+
+#include "common/net/head.hpp"
 
 namespace net {
 
@@ -10,27 +13,19 @@ struct FrameLimits {
   std::size_t body_bytes = std::size_t{4} << 20U;
 };
 
-/// Where the first request in a buffer ends, found before anything interprets it.
+/// The first request in a buffer, and where it ends.
 struct Frame {
-  enum class State { need_head, need_body, complete, refused };
-  State state = State::need_head;
-  /// With need_body and complete: the head with its blank line, and the body that Content-Length announces.
+  RequestHead head{};
+  /// With its blank line; 0 while that has not come.
   std::size_t head_bytes = 0;
+  /// What Content-Length announces.
   std::size_t body_bytes = 0;
-  /// The path without its query, as written.
-  std::string_view path{};
-  /// The client waits for "100 Continue" before it sends the body.
-  bool expects_continue = false;
-  /// With refused: the status to answer before the connection closes, and why.
-  int status = 0;
-  std::string_view reason{};
 
   [[nodiscard]] std::size_t total() const { return head_bytes + body_bytes; }
+  [[nodiscard]] bool is_complete(std::string_view buffer) const { return head_bytes != 0 && buffer.size() >= total(); }
 };
 
-/// Judges the start of `buffer`. Stricter than RFC 9112 allows a server to be: a request whose end two parsers could
-/// see in different places is refused (bare line feeds, folded lines, two lengths, any Transfer-Encoding, ranges).
-/// Bodies need a Content-Length; the API server and kubelet always send one. Pure.
-[[nodiscard]] Frame frame_request(std::string_view buffer, const FrameLimits& limits);
+/// Judges the start of `buffer`. Bodies need a Content-Length; the API server and kubelet always send one. Pure.
+[[nodiscard]] std::expected<Frame, Refusal> frame_request(std::string_view buffer, const FrameLimits& limits);
 
 }  // namespace net

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "common/base/wire_text.hpp"
-
 namespace net {
 namespace {
 
@@ -21,30 +19,15 @@ constexpr std::array kPhrases{
     Phrase{408, "Request Timeout"},
     Phrase{411, "Length Required"},
     Phrase{413, "Content Too Large"},
-    Phrase{414, "URI Too Long"},
-    Phrase{416, "Range Not Satisfiable"},
     Phrase{417, "Expectation Failed"},
     Phrase{431, "Request Header Fields Too Large"},
     Phrase{500, "Internal Server Error"},
+    Phrase{501, "Not Implemented"},
     Phrase{502, "Bad Gateway"},
     Phrase{503, "Service Unavailable"},
 };
 
 }  // namespace
-
-std::string_view Request::header(std::string_view name) const {
-  for (const auto& [key, value] : headers) {
-    if (base::same_word(key, name)) return value;
-  }
-  return {};
-}
-
-std::string_view Request::parameter(std::string_view name) const {
-  for (const auto& [key, value] : query) {
-    if (key == name) return value;
-  }
-  return {};
-}
 
 std::string_view phrase(int status) {
   const auto found = std::ranges::find(kPhrases, status, &Phrase::status);

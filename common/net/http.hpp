@@ -4,34 +4,27 @@
 #include <utility>
 #include <vector>
 
+#include "common/net/head.hpp"
+
 namespace net {
 
-/// Header fields or query parameters in the order they came; names may repeat.
-using Fields = std::vector<std::pair<std::string, std::string>>;
-
-/// One HTTP request as a handler sees it. `body` points into the connection's buffer and lives as long as the call.
+/// One HTTP request as a handler sees it. Head and body point into the connection's buffer, which lives as long as the
+/// call.
 struct Request {
-  std::string method;
+  RequestHead head{};
   /// Percent-decoded, without the query.
-  std::string path;
-  Fields query{};
-  Fields headers{};
+  std::string path{};
   std::string_view body{};
   /// The peer's IP address, from the socket and never from a header; IPv4 peers of a dual-stack socket as IPv4.
   std::string remote_addr{};
-
-  /// The first header of that name, whatever its case; empty when absent.
-  [[nodiscard]] std::string_view header(std::string_view name) const;
-  /// The first query parameter of that name; empty when absent.
-  [[nodiscard]] std::string_view parameter(std::string_view name) const;
 };
 
 /// What a handler answers; Content-Length is added.
 struct Response {
   int status = 200;
   std::string content_type = "application/json";
-  /// Further header fields. A value with a line break is left out: it would inject a header.
-  Fields headers{};
+  /// Further headers. A value with a line break is left out: it would inject a header.
+  std::vector<std::pair<std::string, std::string>> headers{};
   std::string body{};
 };
 

@@ -185,17 +185,15 @@ bool TlsClient::process_socket(const Socket& socket, std::function<bool(httplib:
   return callback(stream);
 }
 
-bool is_clean(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) == text.npos; }
-
 base::Result<httplib::Request> to_library(const HttpRequest& request, const ServerUrl& server,
                                           const std::string& user_agent) {
   httplib::Request out;
   out.method = request.method;
   out.path = server.prefix + request.target;
-  if (!is_clean(out.path) || out.path.find(' ') != std::string::npos)
+  if (!base::is_one_line(out.path) || out.path.find(' ') != std::string::npos)
     return base::fail("a target must be percent-encoded", request.target);
   for (const auto& [name, value] : request.headers) {
-    if (!is_clean(value)) return base::fail("a header value must be one line", name);
+    if (!base::is_one_line(value)) return base::fail("a header value must be one line", name);
     out.headers.emplace(name, value);
   }
   out.headers.emplace("Accept-Encoding", "identity");

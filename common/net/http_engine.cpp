@@ -6,15 +6,13 @@
 #include <utility>
 
 #include "common/base/log.hpp"
-#include "common/net/request_head.hpp"
+#include "common/base/wire_text.hpp"
 
 namespace net {
 namespace {
 
-bool has_line_break(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos; }
-
 void append_field(std::string& out, std::string_view name, std::string_view value) {
-  if (has_line_break(name) || has_line_break(value)) return;
+  if (!base::is_one_line(name) || !base::is_one_line(value)) return;
   out.append(name).append(": ").append(value).append("\r\n");
 }
 
@@ -51,7 +49,7 @@ Response handle(const Route& route, const Request& request) {
 void HttpEngine::add(Route route) { routes_.push_back(std::move(route)); }
 
 Response HttpEngine::dispatch(const Request& request) const {
-  const std::string_view method = request.method == "HEAD" ? "GET" : std::string_view(request.method);
+  const auto method = request.head.method == "HEAD" ? "GET" : request.head.method;
   std::string methods;
   for (const auto& route : routes_) {
     if (route.path != request.path) continue;
@@ -64,15 +62,14 @@ Response HttpEngine::dispatch(const Request& request) const {
   return response;
 }
 
-HttpEngine::Answer HttpEngine::respond(std::string_view head, std::string_view body, const std::string& remote_addr,
+HttpEngine::Answer HttpEngine::respond(RequestHead head, std::string_view body, const std::string& remote_addr,
                                        const std::atomic<bool>& draining) const {
-  auto [request, is_last, status, reason] = read_head(head);
-  if (status != 0) return {refusal(status, reason), true};
-  request.body = body;
-  request.remote_addr = remote_addr;
+  auto path = base::decode_percent(head.path());
+  const Request request{std::move(head), std::move(path), body, remote_addr};
   const auto response = dispatch(request);
-  const bool close = is_last || draining;
-  return {to_bytes(response, request.method == "HEAD" ? Body::left_out : Body::sent, close), close};
+  // A client of HTTP/1.0 that wants to go on would have to be told that it may.
+  const bool close = !request.head.keep_alive || request.head.minor == 0 || draining;
+  return {to_bytes(response, request.head.method == "HEAD" ? Body::left_out : Body::sent, close), close};
 }
 
 bool HttpEngine::is_slow(std::string_view path) const {
@@ -86,6 +83,8 @@ bool HttpEngine::has_slow_routes() const {
   return std::ranges::any_of(routes_, [](const Route& route) { return route.pace == Pace::slow; });
 }
 
-std::string refusal(int status, std::string_view reason) { return to_bytes(plain(status, reason), Body::sent, true); }
+std::string to_bytes(const Refusal& refusal) {
+  return to_bytes(plain(refusal.status, refusal.reason), Body::sent, true);
+}
 
 }  // namespace net

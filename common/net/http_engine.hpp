@@ -16,7 +16,7 @@ struct Route {
   Pace pace = Pace::fast;
 };
 
-/// Bytes of one request in, bytes of its answer out, and the table of routes between them. Thread-safe once the routes
+/// One request in, bytes of its answer out, and the table of routes between them. Thread-safe once the routes
 /// are in.
 class HttpEngine {
  public:
@@ -27,9 +27,8 @@ class HttpEngine {
     std::string bytes;
     bool close = false;
   };
-  /// `head` is one whole head and `body` its body, as `frame_request` cut them. Where `draining` is set once the
-  /// handler has done its work, the answer says `Connection: close`.
-  [[nodiscard]] Answer respond(std::string_view head, std::string_view body, const std::string& remote_addr,
+  /// Where `draining` is set once the handler has done its work, the answer says `Connection: close`.
+  [[nodiscard]] Answer respond(RequestHead head, std::string_view body, const std::string& remote_addr,
                                const std::atomic<bool>& draining) const;
 
   /// Whether a request for `path`, as written on the wire, belongs to the slow threads.
@@ -43,6 +42,6 @@ class HttpEngine {
 };
 
 /// The answer to a request that reaches no handler: a text with the reason, and the end of the connection.
-[[nodiscard]] std::string refusal(int status, std::string_view reason);
+[[nodiscard]] std::string to_bytes(const Refusal& refusal);
 
 }  // namespace net

@@ -109,11 +109,11 @@ class Server::Impl {
   Step judge(Connection& connection);
   Step await_body(Connection& connection, const Frame& frame);
   Step receive(Connection& connection, std::size_t at_most);
-  Step answer(Connection& connection, const Frame& frame);
+  Step answer(Connection& connection, Frame frame);
   Step write(Connection& connection);
   Step linger(Connection& connection);
 
-  Step refuse(Connection& connection, int status, std::string_view reason);
+  Step refuse(Connection& connection, const Refusal& refusal);
   void begin_writing(Connection& connection, std::string bytes, bool close);
   Step park(Connection& connection, Interest interest);
   Step wait_for(Connection& connection, IoResult::State state);
@@ -204,7 +204,8 @@ void Server::Impl::run_slow() {
       connection = slow_queue_.front();
       slow_queue_.pop_front();
     }
-    if (answer(*connection, frame_request(connection->input, limits_)) == Step::again) advance(*connection);
+    // `judge` has found it whole.
+    if (answer(*connection, *frame_request(connection->input, limits_)) == Step::again) advance(*connection);
   }
 }
 
@@ -299,26 +300,17 @@ Step Server::Impl::read(Connection& connection) {
     return receive(connection, connection.request_size - connection.input.size());
   }
   const auto& input = connection.input;
-  const auto from = connection.searched > 3 ? connection.searched - 3 : 0;
-  const bool has_head = connection.request_size != 0 || input.find("\r\n\r\n", from) != std::string::npos;
+  const bool has_head = connection.request_size != 0 || head_size(input, connection.searched);
   connection.searched = input.size();
   if (has_head || input.size() >= limits_.head_bytes) return judge(connection);
   return receive(connection, limits_.head_bytes - input.size());
 }
 
 Step Server::Impl::judge(Connection& connection) {
-  const auto frame = frame_request(connection.input, limits_);
-  switch (frame.state) {
-    case Frame::State::refused:
-      return refuse(connection, frame.status, frame.reason);
-    case Frame::State::need_head:
-      return receive(connection, kReadChunk);
-    case Frame::State::need_body:
-      return await_body(connection, frame);
-    case Frame::State::complete:
-      break;
-  }
-  if (!engine_.is_slow(frame.path)) return answer(connection, frame);
+  auto frame = frame_request(connection.input, limits_);
+  if (!frame) return refuse(connection, frame.error());
+  if (!frame->is_complete(connection.input)) return await_body(connection, *frame);
+  if (!engine_.is_slow(frame->head.path())) return answer(connection, std::move(*frame));
   {
     const std::lock_guard lock(slow_mutex_);
     slow_queue_.push_back(&connection);
@@ -333,7 +325,7 @@ Step Server::Impl::await_body(Connection& connection, const Frame& frame) {
     connection.reserved = frame.body_bytes;
     connection.body_deadline = std::min(connection.deadline, steady_clock::now() + kLargeBodyTime);
   }
-  if (frame.expects_continue && !connection.sent_continue) {
+  if (frame.head.expects_continue && !connection.sent_continue) {
     connection.sent_continue = true;
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     const auto sent = connection.transport->write(kContinue);
@@ -358,10 +350,9 @@ Step Server::Impl::receive(Connection& connection, std::size_t at_most) {
 }
 
 /// The request at the start of `input` is complete.
-Step Server::Impl::answer(Connection& connection, const Frame& frame) {
-  const std::string_view request(connection.input);
-  auto answer = engine_.respond(request.substr(0, frame.head_bytes), request.substr(frame.head_bytes, frame.body_bytes),
-                                connection.remote_addr, draining_);
+Step Server::Impl::answer(Connection& connection, Frame frame) {
+  const auto body = std::string_view(connection.input).substr(frame.head_bytes, frame.body_bytes);
+  auto answer = engine_.respond(std::move(frame.head), body, connection.remote_addr, draining_);
   if (connection.input.size() == frame.total()) {
     free_memory(connection.input);
   } else {
@@ -371,11 +362,12 @@ Step Server::Impl::answer(Connection& connection, const Frame& frame) {
   return Step::again;
 }
 
-Step Server::Impl::refuse(Connection& connection, int status, std::string_view reason) {
+Step Server::Impl::refuse(Connection& connection, const Refusal& refusal) {
   ++refused_;
-  base::log::debug("request-refused",
-                   {{"status", status}, {"reason", std::string(reason)}, {"remote", connection.remote_addr}});
-  begin_writing(connection, refusal(status, reason), true);
+  base::log::debug(
+      "request-refused",
+      {{"status", refusal.status}, {"reason", std::string(refusal.reason)}, {"remote", connection.remote_addr}});
+  begin_writing(connection, to_bytes(refusal), true);
   free_memory(connection.input);
   return Step::again;
 }
@@ -464,7 +456,7 @@ void Server::Impl::sweep() {
 void Server::Impl::expire(Connection& connection) {
   const bool mid_request = connection.phase == Phase::reading && !connection.input.empty();
   if (mid_request) {
-    refuse(connection, 408, "the request did not arrive in time");
+    refuse(connection, {.status = 408, .reason = "the request did not arrive in time"});
     return advance(connection);
   }
   if (connection.phase == Phase::handshaking) ++failed_handshakes_;

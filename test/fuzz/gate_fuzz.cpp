@@ -12,8 +12,8 @@
 #include "common/base/wire_text.hpp"
 #include "reconciler/pod/agent/gate/asked_model.hpp"
 #include "reconciler/pod/agent/gate/chunks.hpp"
+#include "reconciler/pod/agent/gate/forward.hpp"
 #include "reconciler/pod/agent/gate/gate_rules.hpp"
-#include "reconciler/pod/agent/gate/http_head.hpp"
 
 namespace {
 
@@ -59,28 +59,27 @@ void check_chunks(std::string_view bytes, std::size_t cut) {
 }
 
 void check_head(std::string_view bytes) {
-  const auto size = agent::head_size(bytes);
+  const auto size = net::head_size(bytes);
   if (!size) return;
   require(*size <= bytes.size());
-  const auto head = agent::parse_request_head(bytes.substr(0, *size));
-  if (const auto answer = agent::parse_response_head(bytes.substr(0, *size))) {
+  const auto head = net::read_request_head(bytes.substr(0, *size));
+  if (const auto answer = net::read_response_head(bytes.substr(0, *size))) {
     require(answer->status >= 100 && answer->status <= 999);
     const auto forwarded = agent::forward_response_head(*answer, true, 1);
-    require(agent::head_size(forwarded) == forwarded.size());
+    require(net::head_size(forwarded) == forwarded.size());
     // What was told of the beginning holds for the whole.
     const auto body = bytes.substr(*size);
     const auto early = agent::tells_lost_process(*answer, body.substr(0, body.size() / 2));
     require(!early || early == agent::tells_lost_process(*answer, body));
   }
   if (!head) return;
-  const auto [path, query] = agent::split_target(head->target);
-  (void)agent::judge(head->method, base::decode_percent(path), query);
+  (void)agent::judge(head->method, base::decode_percent(head->path()), head->query());
   const auto forwarded = agent::forward_request_head(*head, 7);
-  require(agent::head_size(forwarded) == forwarded.size());
-  const auto again = agent::parse_request_head(forwarded);
-  require(again && again->method == head->method && again->target == head->target && !again->framing.chunked &&
+  require(net::head_size(forwarded) == forwarded.size());
+  const auto again = net::read_request_head(forwarded);
+  require(again && again->method == head->method && again->target == head->target && !again->chunked &&
           !again->keep_alive);
-  require(again->framing.length == std::optional<std::uint64_t>(7) || again->framing.length == std::nullopt);
+  require(again->length == std::optional<std::uint64_t>(7) || again->length == std::nullopt);
   // A second time changes nothing more: no header of the hop is left.
   require(agent::forward_request_head(*again, 7) == forwarded);
 }

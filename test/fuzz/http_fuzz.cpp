@@ -14,8 +14,6 @@
 
 namespace {
 
-using net::Frame;
-
 constexpr net::FrameLimits kLimits{.head_bytes = 4096, .body_bytes = 1024};
 
 void require(bool holds) {
@@ -29,11 +27,13 @@ net::HttpEngine& engine() {
     made->add({"POST", "/echo", [](const net::Request& request) {
                  net::Response response;
                  response.headers.emplace_back("X-Path", request.path);
-                 response.headers.emplace_back("X-Type", std::string(request.header("content-type")));
+                 response.headers.emplace_back("X-Type", std::string(request.head.value("content-type")));
                  response.body = std::string(request.body);
                  return response;
                }});
-    made->add({"GET", "/", [](const net::Request& request) { return net::plain(200, request.parameter("q")); }});
+    made->add({"GET", "/", [](const net::Request& request) {
+                 return net::plain(200, net::query_parameter(request.head.query(), "q").value_or(""));
+               }});
     return made;
   }();
   return *kEngine;
@@ -58,21 +58,19 @@ std::vector<std::size_t> serve(std::string_view stream, std::size_t chunk) {
     const auto part = stream.substr(0, chunk);
     stream.remove_prefix(part.size());
     buffer += part;
-    for (auto frame = net::frame_request(buffer, kLimits); frame.state == Frame::State::complete;
-         frame = net::frame_request(buffer, kLimits)) {
-      const std::string_view request(buffer);
-      const auto answer = engine().respond(request.substr(0, frame.head_bytes),
-                                           request.substr(frame.head_bytes, frame.body_bytes), "192.0.2.1", kDraining);
+    auto frame = net::frame_request(buffer, kLimits);
+    for (; frame && frame->is_complete(buffer); frame = net::frame_request(buffer, kLimits)) {
+      const auto body = std::string_view(buffer).substr(frame->head_bytes, frame->body_bytes);
+      const auto answer = engine().respond(frame->head, body, "192.0.2.1", kDraining);
       check_answer(answer.bytes);
-      consumed += frame.total();
+      consumed += frame->total();
       ends.push_back(consumed);
       if (answer.close) return ends;
-      buffer.erase(0, frame.total());
+      buffer.erase(0, frame->total());
     }
-    const auto frame = net::frame_request(buffer, kLimits);
-    if (frame.state == Frame::State::refused) {
-      require(frame.status >= 400 && !frame.reason.empty());
-      check_answer(net::refusal(frame.status, frame.reason));
+    if (!frame) {
+      require(frame.error().status >= 400 && !frame.error().reason.empty());
+      check_answer(net::to_bytes(frame.error()));
       return ends;
     }
     require(buffer.size() <= kLimits.head_bytes + kLimits.body_bytes + chunk);

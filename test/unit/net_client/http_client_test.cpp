@@ -65,8 +65,8 @@ TEST_CASE("a request reaches the server whole, and its answer comes back") {
   server.route("PATCH", "/thing", [](const net::Request& request) {
     return net::Response{.status = 409,
                          .headers = {{"Retry-After", "7"}},
-                         .body = std::string(request.header("content-type")) + "|" + std::string(request.body) + "|" +
-                                 std::string(request.parameter("x"))};
+                         .body = std::string(request.head.value("content-type")) + "|" + std::string(request.body) +
+                                 "|" + net::query_parameter(request.head.query(), "x").value_or("")};
   });
   REQUIRE(server.start());
   const auto client = client_for("http://127.0.0.1:" + std::to_string(server.port()));

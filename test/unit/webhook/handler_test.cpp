@@ -22,7 +22,7 @@ struct Handler {
   webhook::ReviewHandler reviews{metrics};
 
   net::Response handle(const std::string& body, Endpoint endpoint = Endpoint::mutate) {
-    return reviews.handle({.method = "POST", .path = "/mutate", .body = body}, endpoint);
+    return reviews.handle({.path = "/mutate", .body = body}, endpoint);
   }
 };
 

@@ -14,6 +14,7 @@
 #include "common/base/wire_text.hpp"
 #include "common/net/http.hpp"
 #include "reconciler/pod/agent/gate/asked_model.hpp"
+#include "reconciler/pod/agent/gate/forward.hpp"
 #include "reconciler/pod/agent/gate/gate_rules.hpp"
 
 namespace agent {
@@ -143,7 +144,7 @@ void Connection::pump() {
 
 /// False when the head is not there yet.
 bool Connection::take_head() {
-  const auto size = head_size(in_);
+  const auto size = net::head_size(in_);
   if (!size && in_.size() <= kMaxHead) return false;
   if (!size || *size > kMaxHead) {
     close_after_ = true;
@@ -152,13 +153,13 @@ bool Connection::take_head() {
   }
   head_ = in_.substr(0, *size);
   in_.erase(0, *size);
-  const auto head = parse_request_head(head_);
+  auto head = net::read_request_head(head_);
   if (!head) {
     close_after_ = true;
-    respond_error(400, "not an HTTP/1.1 request");
+    respond_error(head.error().status, head.error().reason);
     return true;
   }
-  request_ = *head;
+  request_ = std::move(*head);
   is_head_request_ = request_.method == "HEAD";
   close_after_ = !request_.keep_alive || host_.stopping();
   begin_body();
@@ -166,13 +167,13 @@ bool Connection::take_head() {
 }
 
 void Connection::begin_body() {
-  body_left_ = request_.framing.length.value_or(0);
+  body_left_ = request_.length.value_or(0);
   body_chunks_ = {};
   if (body_left_ > host_.max_body_bytes()) {
     close_after_ = true;
     return respond_error(413, "the body is larger than " + std::to_string(host_.max_body_bytes()) + " bytes");
   }
-  if (body_left_ == 0 && !request_.framing.chunked) return route();
+  if (body_left_ == 0 && !request_.chunked) return route();
   if (!reserve_body(static_cast<std::size_t>(body_left_))) return;
   body_.reserve(static_cast<std::size_t>(body_left_));
   state_ = State::body;
@@ -202,7 +203,7 @@ void Connection::take_body(std::string_view bytes) {
   set_deadline(kRequestPause);
   std::size_t taken = 0;
   bool complete = false;
-  if (request_.framing.chunked) {
+  if (request_.chunked) {
     taken = body_chunks_.feed(bytes, &body_);
     complete = body_chunks_.done();
   } else {
@@ -226,8 +227,8 @@ void Connection::take_body(std::string_view bytes) {
 /// A whole request is here: where does it go?
 void Connection::route() {
   deadline_.reset();
-  const auto [raw_path, query] = split_target(request_.target);
-  const auto rule = judge(request_.method, base::decode_percent(raw_path), query);
+  const auto query = request_.query();
+  const auto rule = judge(request_.method, base::decode_percent(request_.path()), query);
   switch (rule.kind) {
     case GateRule::Kind::forbid:
       return respond_error(403, rule.reason);
@@ -238,9 +239,9 @@ void Connection::route() {
     case GateRule::Kind::pass:
       return go(false);
     case GateRule::Kind::by_query:
-      return queue(query_parameter(query, "model").value_or(""));
+      return queue(net::query_parameter(query, "model").value_or(""));
     case GateRule::Kind::by_body: {
-      const auto asked = read_asked(body_, request_.content_type);
+      const auto asked = read_asked(body_, request_.value("content-type"));
       wants_signal_ = asked.stream && request_.minor == 1 && host_.scheduler().loading_signal();
       return asked.model ? queue(*asked.model) : go(false);
     }
@@ -460,9 +461,9 @@ void Connection::consume(std::string_view bytes) {
   if (answer_begun_) return take_answer_body({}, bytes);
   answer_head_.append(bytes);
   while (true) {
-    auto size = head_size(answer_head_);
+    auto size = net::head_size(answer_head_);
     if (!size && answer_head_.size() <= kMaxAnswerHead) return;
-    auto head = size ? parse_response_head(std::string_view(answer_head_).substr(0, *size)) : std::nullopt;
+    auto head = net::read_response_head(std::string_view(answer_head_).substr(0, size.value_or(0)));
     if (!head) return respond_error(502, "llama-server answered something that is not HTTP");
     if (ticket_ && !is_head_request_) {
       const auto lost = tells_lost_process(*head, std::string_view(answer_head_).substr(*size));
@@ -470,12 +471,12 @@ void Connection::consume(std::string_view bytes) {
       if (*lost && try_again()) return;
     }
     if (may_be_failed_load(*head)) {
-      if (answer_head_.size() < *size + *head->framing.length) return;
+      if (answer_head_.size() < *size + *head->length) return;
       const auto body = std::string_view(answer_head_).substr(*size);
       if (auto explained = explain_failed_load(*head, body, host_.scheduler().cause(*ticket_))) {
         answer_head_ = std::move(*explained);
-        size = head_size(answer_head_);
-        head = parse_response_head(std::string_view(answer_head_).substr(0, *size));
+        size = net::head_size(answer_head_);
+        head = net::read_response_head(std::string_view(answer_head_).substr(0, *size));
       }
     }
     if (head->status >= 200) {
@@ -504,22 +505,22 @@ bool Connection::try_again() {
 }
 
 /// A short 500: worth the wait for its end.
-bool Connection::may_be_failed_load(const ResponseHead& head) const {
+bool Connection::may_be_failed_load(const net::ResponseHead& head) const {
   constexpr std::uint64_t kLongest = 4096;
-  return head.status == 500 && ticket_ && !is_head_request_ && head.framing.length && *head.framing.length <= kLongest;
+  return head.status == 500 && ticket_ && !is_head_request_ && head.length && *head.length <= kLongest;
 }
 
-void Connection::take_answer_head(const ResponseHead& head) {
+void Connection::take_answer_head(const net::ResponseHead& head) {
   answer_begun_ = true;
   if (state_ == State::answering) drop_body();
   status_ = head.status;
   answer_chunks_ = {};
-  answer_left_ = head.framing.length.value_or(0);
+  answer_left_ = head.length.value_or(0);
   const bool has_body = !is_head_request_ && status_ != 204 && status_ != 304;
-  framing_ = !has_body              ? Framing::none
-             : head.framing.chunked ? Framing::chunked
-             : head.framing.length  ? Framing::length
-                                    : Framing::until_close;
+  framing_ = !has_body      ? Framing::none
+             : head.chunked ? Framing::chunked
+             : head.length  ? Framing::length
+                            : Framing::until_close;
   if (framing_ == Framing::until_close) close_after_ = true;
   if (ticket_) host_.scheduler().answered(*ticket_, status_ >= 500);
   if (signalled_ && status_ != 200) deliver_chunk("data: ");

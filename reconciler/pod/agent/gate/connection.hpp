@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "common/base/clock.hpp"
+#include "common/net/head.hpp"
 #include "reconciler/pod/agent/gate/chunks.hpp"
-#include "reconciler/pod/agent/gate/http_head.hpp"
 #include "reconciler/pod/agent/gate/scheduler.hpp"
 #include "reconciler/pod/agent/gate/shared_scheduler.hpp"
 
@@ -103,8 +103,8 @@ class Connection {
   void read_server();
   void consume(std::string_view bytes);
   [[nodiscard]] bool try_again();
-  [[nodiscard]] bool may_be_failed_load(const ResponseHead& head) const;
-  void take_answer_head(const ResponseHead& head);
+  [[nodiscard]] bool may_be_failed_load(const net::ResponseHead& head) const;
+  void take_answer_head(const net::ResponseHead& head);
   void take_answer_body(std::string prefix, std::string_view bytes);
   void server_ended();
   void finish_answer();
@@ -129,7 +129,7 @@ class Connection {
   // The request.
   std::string in_;
   std::string head_;
-  RequestHead request_;  // points into head_
+  net::RequestHead request_;  // points into head_
   std::string body_;
   std::size_t reserved_ = 0;
   std::uint64_t body_left_ = 0;

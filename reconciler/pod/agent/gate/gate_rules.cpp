@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "reconciler/pod/agent/gate/http_head.hpp"
+#include "common/net/head.hpp"
 
 namespace agent {
 namespace {
@@ -42,6 +42,7 @@ std::string_view without_version(std::string_view path) { return path.starts_wit
 
 GateRule judge(std::string_view method, std::string_view path, std::string_view query) {
   using enum GateRule::Kind;
+  using net::query_parameter;
   const auto plain = without_version(path);
   for (const auto& row : kClosed) {
     if ((row.method.empty() || row.method == method) && is_below(plain, row.path)) return {forbid, row.reason};
