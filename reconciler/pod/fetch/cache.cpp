@@ -12,13 +12,13 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <utility>
 
 #include "common/base/digest.hpp"
 #include "common/base/file.hpp"
 #include "common/base/json.hpp"
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
-#include "reconciler/pod/fetch/gguf.hpp"
 
 namespace fetch {
 namespace {
@@ -89,11 +89,8 @@ Try<std::uint64_t> check_gguf(const File& file, std::uint64_t size, const std::s
   if (const auto wrong = describe_wrong_start({start.data(), got}); !wrong.empty()) {
     return give_up(Reason::not_gguf, "is " + wrong + ", not a GGUF model", path, "give the URL of a .gguf file");
   }
-  const auto header = read_gguf(read, size);
-  if (!header) {
-    return give_up(Reason::not_gguf, "is a broken GGUF: " + header.error(), path,
-                   "upload the file to the source again");
-  }
+  const auto header = check_header(read, size, path);
+  if (!header) return std::unexpected(header.error());
   return header->split_count;
 }
 
@@ -135,6 +132,17 @@ std::string Layout::partial_stem(const std::string& file) const { return partial
 
 std::string Layout::record(const std::string& file) const { return work_ + "/record/" + name_of(file) + ".json"; }
 
+std::optional<Record> record_of(const std::string& path, const std::string& sha256) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return Record{static_cast<std::uint64_t>(status.st_size),
+                modified_ns(status),
+                static_cast<std::uint64_t>(status.st_ino),
+                sha256,
+                {},
+                {}};
+}
+
 std::optional<Record> read_record(const std::string& path) {
   const auto text = base::read_file(path, 16384);
   if (!text) return std::nullopt;
@@ -156,6 +164,12 @@ void write_record(const std::string& path, const Record& record) {
                             {"etag", record.etag},   {"lastModified", base::to_utf8(record.last_modified)}};
   if (!make_folder(folder_of(path))) return;
   (void)base::write_file(path, json.dump() + "\n");
+}
+
+Try<GgufHeader> check_header(const ReadAt& read_at, std::uint64_t file_size, const std::string& where) {
+  auto header = read_gguf(read_at, file_size);
+  if (header) return std::move(*header);
+  return give_up(Reason::not_gguf, "is a broken GGUF: " + header.error(), where, "upload the file to the source again");
 }
 
 Try<Seen> verify_file(const std::string& path, const Expected& expected, const std::optional<Record>& record,

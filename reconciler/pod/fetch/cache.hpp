@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "reconciler/pod/fetch/gguf.hpp"
 #include "reconciler/pod/fetch/partial.hpp"
 #include "reconciler/pod/fetch/progress.hpp"
 
@@ -46,9 +47,14 @@ struct Record {
   std::string last_modified;
 };
 
+/// Of a file as it lies there, which has just been verified; nothing when it is gone.
+[[nodiscard]] std::optional<Record> record_of(const std::string& path, const std::string& sha256);
 [[nodiscard]] std::optional<Record> read_record(const std::string& path);
 /// Best effort: without a record the file is hashed again next time.
 void write_record(const std::string& path, const Record& record);
+
+/// A GGUF header; NotGguf about `where` when it is broken.
+[[nodiscard]] Try<GgufHeader> check_header(const ReadAt& read_at, std::uint64_t file_size, const std::string& where);
 
 /// What a file on the volume must be.
 struct Expected {

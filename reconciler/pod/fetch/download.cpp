@@ -70,7 +70,6 @@ struct Piece final : Receiver {
   PieceRate rate;
   /// Asked for without a Range header.
   bool whole = false;
-  bool direct = false;
   bool answered = false;
   /// The bytes turned out to be of another identity: whatever still comes is dropped.
   bool stale = false;
@@ -153,7 +152,6 @@ class Download {
   std::uint64_t received_ = 0;
   std::uint64_t received_at_failure_ = 0;
   std::uint64_t unsaved_ = 0;
-  base::SteadyTime started_;
   base::SteadyTime saved_at_;
   base::SteadyTime last_progress_;
   base::SteadyTime not_before_;
@@ -175,7 +173,7 @@ bool Piece::on_body(std::string_view bytes) {
 }
 
 Try<Downloaded> Download::run() {
-  started_ = last_progress_ = saved_at_ = not_before_ = now();
+  last_progress_ = saved_at_ = not_before_ = now();
   if (auto taken = take_up(); !taken) return std::unexpected(taken.error());
   for (unsigned mismatches = 0;;) {
     progress_.set_state(State::downloading);
@@ -273,10 +271,7 @@ void Download::ask_for_pieces() {
 /// What nobody has been asked for yet, in equal parts for the streams that are idle: a piece that ends costs its stream
 /// a round trip.
 std::optional<Span> Download::next_span(unsigned idle) const {
-  if (!identity_.size) {
-    if (!pieces_.empty()) return std::nullopt;
-    return Span{have_.frontier(), have_.frontier() + kPiece};
-  }
+  if (!identity_.size) return Span{have_.frontier(), have_.frontier() + kPiece};
   if (!ranges_) return Span{0, *identity_.size};
   Spans taken = have_;
   for (const auto& piece : pieces_) taken.add({piece->position, piece->end});
@@ -329,9 +324,8 @@ void Download::start_piece(Span span) {
   piece->position = piece->whole ? 0 : span.begin;
   piece->end = span.end;
   piece->last_byte = now();
-  piece->direct = !direct_url_.empty();
   Request request;
-  request.url = piece->direct ? direct_url_ : remote_.url;
+  request.url = direct_url_.empty() ? remote_.url : direct_url_;
   if (origin_of(request.url) == origin_of(remote_.url)) request.bearer = remote_.bearer;
   request.aws = remote_.aws;
   if (!piece->whole) {

@@ -54,7 +54,7 @@ struct DecodedCheckpoint {
 ///   which after a kill is all in the kernel's page cache; they count only on the same boot of the same machine.
 /// - two *durable* slots, written after the data was synced. They count after a power loss and on another node.
 ///
-/// Not thread-safe, but for `write_at`, `read_at` and `write_durable`, which may run beside each other.
+/// Not thread-safe, but for `write_at`, `read_at`, `write_back` and `write_durable`, which may run beside each other.
 class Partial {
  public:
   /// Opens or makes both files. `boot` tells this boot of this machine from others (`boot_id()`).

@@ -98,8 +98,8 @@ Try<Plan> make_plan(const Options& options) {
   Plan plan;
   plan.kind = source->kind;
   plan.key = options.key.empty() ? api::cache_key(options.source) : options.key;
-  const auto to = without_last_slashes(options.to);
-  plan.folder = source->kind == api::SourceKind::pvc ? to : to + "/" + plan.key;
+  plan.volume = without_last_slashes(options.to);
+  plan.folder = source->kind == api::SourceKind::pvc ? plan.volume : plan.volume + "/" + plan.key;
   expand_split(*source, files);
   if (source->kind == api::SourceKind::pvc) {
     auto names = files.empty() ? std::vector{source->path} : whole_set(files);

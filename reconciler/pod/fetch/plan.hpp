@@ -21,7 +21,9 @@ struct PlannedFile {
 struct Plan {
   api::SourceKind kind = api::SourceKind::http;
   std::string key;
-  /// Where the files lie: `<to>/<key>`, or `<to>` for pvc.
+  /// `--to` without a slash at its end: empty for "/".
+  std::string volume;
+  /// Where the files lie: `<volume>/<key>`, or `<volume>` for pvc.
   std::string folder;
   /// The primary first.
   std::vector<PlannedFile> files;

@@ -1,16 +1,11 @@
 #include "reconciler/pod/fetch/run.hpp"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <map>
 #include <optional>
 
 #include "common/api/source.hpp"
 #include "common/base/log.hpp"
 #include "reconciler/pod/fetch/cache.hpp"
-#include "reconciler/pod/fetch/gguf.hpp"
 #include "reconciler/pod/fetch/plan.hpp"
 #include "reconciler/pod/fetch/probe.hpp"
 
@@ -26,7 +21,7 @@ class Run {
         plan_(std::move(plan)),
         progress_(progress),
         stop_(stop),
-        layout_(without_slash(options.to), plan_.key),
+        layout_(plan_.volume, plan_.key),
         transport_({.ca_file = options.ca_file, .rate_limit = options.rate_limit}),
         good_(plan_.files.size()) {}
 
@@ -34,12 +29,7 @@ class Run {
   Try<Outcome> fetch();
 
  private:
-  static std::string without_slash(std::string path) {
-    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-    return path;
-  }
-
-  Try<> look();
+  [[nodiscard]] Try<> look();
   [[nodiscard]] Try<> look_at(std::size_t index);
   [[nodiscard]] Try<bool> take_if_good(std::size_t index, const std::string& name);
   [[nodiscard]] Try<> ask_for_changes();
@@ -97,7 +87,7 @@ Try<Outcome> Run::fetch() {
     base::log::info("waiting", {{"key", plan_.key}, {"reason", "another fetcher holds the lock"}});
   });
   if (!lock) return std::unexpected(lock.error());
-  sweep_partials(without_slash(options_.to), kPartialAge);
+  sweep_partials(plan_.volume, kPartialAge);
   if (auto looked = look(); !looked) return std::unexpected(looked.error());
   const bool there = all_good();
   if (options_.on_change) {
@@ -199,7 +189,7 @@ Try<> Run::measure(Reach reach) {
     missing += *identity->size - std::min(*identity->size, bytes_taken(stem_of(plan_.files[i].name, reach) + ".part"));
   }
   progress_.set_total(total);
-  return check_room(without_slash(options_.to), missing);
+  return check_room(options_.to, missing);
 }
 
 Try<> Run::bring(std::size_t index, Reach reach) {
@@ -231,11 +221,8 @@ Try<> Run::publish(std::size_t index, Partial& partial, const Downloaded& done) 
     const auto read = [&](std::uint64_t offset, char* into, std::size_t size) {
       return partial.read_at(offset, into, size);
     };
-    const auto header = read_gguf(read, done.size);
-    if (!header) {
-      return give_up(Reason::not_gguf, "is a broken GGUF: " + header.error(), api::without_secrets(file.remote.url),
-                     "upload the file to the source again");
-    }
+    const auto header = check_header(read, done.size, api::without_secrets(file.remote.url));
+    if (!header) return std::unexpected(header.error());
     seen.split_count = header->split_count;
   }
   if (auto published = partial.publish(done.size, path_of(file.name)); !published) return published;
@@ -265,12 +252,11 @@ std::vector<FinishedFile> Run::finished() const {
 }
 
 void Run::remember(const std::string& name, const std::string& sha256, const Identity& identity) const {
-  struct stat status {};
-  if (::stat(path_of(name).c_str(), &status) != 0) return;
-  write_record(layout_.record(name),
-               {static_cast<std::uint64_t>(status.st_size),
-                std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec,
-                static_cast<std::uint64_t>(status.st_ino), sha256, identity.etag, identity.last_modified});
+  auto record = record_of(path_of(name), sha256);
+  if (!record) return;
+  record->etag = identity.etag;
+  record->last_modified = identity.last_modified;
+  write_record(layout_.record(name), *record);
 }
 
 }  // namespace

@@ -99,7 +99,7 @@ class Transport {
     std::optional<Failure> failure;
     bool ended_by_receiver = false;
   };
-  /// Moves data for at most `longest`, less when something ended.
+  /// Waits at most `longest` for data, and moves what is there.
   [[nodiscard]] std::vector<Finished> poll(std::chrono::milliseconds longest);
 
  private:
