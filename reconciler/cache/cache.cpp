@@ -6,6 +6,7 @@
 #include "common/kube/names.hpp"
 #include "reconciler/cache/kept.hpp"
 #include "reconciler/cache/name_index.hpp"
+#include "reconciler/reconcile/model_progress.hpp"
 
 namespace reconciler {
 namespace {
@@ -170,6 +171,29 @@ bool is_of_recorded_job(const Tables& tables, Resource resource, const PodView& 
   });
 }
 
+template <class Tables, class View>
+bool is_record_of_pod(const Tables&, const View&, const View&) {
+  return false;
+}
+/// The Job has got the record of what its only Pod said when it ended: decisions read the Pod's word as they read the
+/// record, so nobody learns anything.
+template <class Tables>
+bool is_record_of_pod(const Tables& tables, const JobView& before, const JobView& after) {
+  if (!before.complete || !before.fetched.empty() || !is_recorded(after)) return false;
+  JobView recorded = before;
+  recorded.fetched = after.fetched;
+  recorded.meta.resource_version = after.meta.resource_version;
+  if (recorded != after) return false;
+  int pods = 0;
+  for (const auto& name : tables.fetch_pods_by_model.at(after.model)) {
+    const auto pod = tables.fetch_pods.find(name);
+    if (pod == tables.fetch_pods.end() || pod->second.view.meta.owner_uid != after.meta.uid) continue;
+    if (pod->second.view.phase == "Running" || last_word(pod->second.view) != after.fetched) return false;
+    ++pods;
+  }
+  return pods == 1;
+}
+
 /// Nothing that a decision rests on is another than before; what is kept gets the new version.
 template <class View>
 bool is_repetition(Stored<View>& before, const View& after, const Ownership& ownership) {
@@ -300,13 +324,14 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
       const bool is_status = has_own_status(resource) && same_generation(before, view.meta);
       const bool is_own_status = source == Source::write && is_status;
       if (source == Source::watch && is_repetition(found->second, view, ownership)) return;
+      const bool is_known = is_own_status || is_record_of_pod(*slot, found->second.view, view);
       slot->erase_from_index(resource, found->second.view);
-      if (!is_own_status) concerned.by(*slot, resource, found->second.view);  // whom it belonged to before
+      if (!is_known) concerned.by(*slot, resource, found->second.view);  // whom it belonged to before
       note_service_change(concerned, &found->second.view, &view);
       found->second = {std::move(view), ownership};
       slot->insert_into_index(resource, found->second.view);
       drop_pods_of(*slot, resource, found->second.view);
-      if (!is_own_status) concerned.by(*slot, resource, found->second.view);
+      if (!is_known) concerned.by(*slot, resource, found->second.view);
       is_held = source == Source::watch && is_status && hold(resource, found->second.view.meta, concerned.keys());
     } else {
       // The watch can be faster than the answer to a write: what it already saw deleted must not come back for good.

@@ -51,10 +51,19 @@ std::optional<Verdict> check_job_exists(const Plan& plan, ServedModel& model) {
   return Verdict{"FetchPending", "Job " + model.job_name + " is being made"};
 }
 
-/// The Job's own record first: its Pods may be gone.
+/// The Job's own record first: its Pods may be gone. Wherever decisions look for the one they take the other, so that
+/// to record it changes none.
 std::string job_word(const ServedModel& model) {
   if (!model.job->fetched.empty()) return model.job->fetched;
   return model.fetch_pod == nullptr ? std::string{} : last_word(*model.fetch_pod);
+}
+
+std::string word_of(const Observed& observed, const JobView& job) {
+  if (!job.fetched.empty()) return job.fetched;
+  const auto pod = std::ranges::find_if(observed.fetch_pods, [&](const PodView& at) {
+    return at.meta.owner_uid == job.meta.uid && !last_word(at).empty();
+  });
+  return pod == observed.fetch_pods.end() ? std::string{} : last_word(*pod);
 }
 
 Verdict take_over(ServedModel& model, FetchResult result) {
@@ -209,7 +218,7 @@ std::optional<Artifact> files_in_use(const Plan& plan, const ServedModel& model)
     if (!job.complete || job.model != model.entry.name || job.meta.owner_uid != model.model().metadata.uid ||
         job.claim_uid != model.claim_view->meta.uid || (latest && job.completed_at <= completed_at))
       continue;
-    auto result = parse_fetch_result(job.fetched);
+    auto result = parse_fetch_result(word_of(plan.observed, job));
     if (!result || !result->artifact) continue;
     latest = std::move(result->artifact);
     completed_at = job.completed_at;

@@ -254,6 +254,51 @@ TEST_CASE("Pods of a Job that says what was fetched are not kept, in whatever or
   CHECK(pods() == 1);
 }
 
+TEST_CASE("a Job's record of what its Pod said concerns nobody, and everybody where it says something else") {
+  Fixture f;
+  f.put(Resource::service, service("one", {"a"}));
+  f.put(Resource::model, model("a"));
+  Json job = object("a-fetch", {{"inference.llmkube.dev/model", "a"}});
+  job["status"]["conditions"] = {{{"type", "Complete"}, {"status", "True"}}};
+  Json pod = object("a-fetch-x", {{"inference.llmkube.dev/model", "a"}});
+  pod["metadata"]["ownerReferences"] = {{{"uid", "uid-a-fetch"}, {"controller", true}}};
+  const auto end_pod = [&](const std::string& phase, const std::string& message) {
+    pod["status"] = {
+        {"phase", phase},
+        {"containerStatuses",
+         {{{"name", "model-fetch"}, {"state", {{"terminated", {{"exitCode", 0}, {"message", message}}}}}}}}};
+    f.put(Resource::fetch_pod, pod);
+  };
+  f.put(Resource::job, job);
+  const auto told_of_record = [&] {
+    (void)f.told();
+    job["metadata"]["annotations"] = {{"inference.llmkube.dev/fetched", "{}"}};
+    job["metadata"]["resourceVersion"] = std::to_string(++next_version);
+    f.put(Resource::job, job);
+    return f.told();
+  };
+  SECTION("the Pod said the same") {
+    end_pod("Succeeded", "{}");
+    CHECK(told_of_record().empty());
+    CHECK(f.cache.observe_service("edge", "one", nullptr)->jobs.at(0).fetched == "{}");
+  }
+  const Fixture::Words everybody = {"m:a", "s:one"};
+  SECTION("the Pod said something else") {
+    end_pod("Succeeded", R"({"reason":"Fetched"})");
+    CHECK(told_of_record() == everybody);
+  }
+  SECTION("the Pod is not known to have ended") {
+    end_pod("Running", "{}");
+    CHECK(told_of_record() == everybody);
+  }
+  SECTION("there is no Pod") { CHECK(told_of_record() == everybody); }
+  SECTION("more of the Job changed") {
+    end_pod("Succeeded", "{}");
+    job["metadata"]["generation"] = 2;
+    CHECK(told_of_record() == everybody);
+  }
+}
+
 TEST_CASE("a spec that the answer to a status write brings is announced: the watch will bring nothing newer") {
   Fixture f;
   Json owner = service("one", {"a"});
