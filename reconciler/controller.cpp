@@ -49,7 +49,7 @@ void Controller::set_active(bool active) {
 }
 
 void Controller::add_all() {
-  for (const auto& key : parts_.cache.keys()) parts_.queue.add(key);
+  for (const auto& key : parts_.cache.keys()) parts_.queue.add_after(key, {});
 }
 
 void Controller::set_priority_classes(std::shared_ptr<const std::set<std::string>> names) {

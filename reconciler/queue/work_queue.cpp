@@ -9,7 +9,11 @@ namespace reconciler {
 
 void WorkQueue::add(const Key& key) {
   const std::lock_guard lock(mutex_);
-  add_locked(key);
+  if (key.kind == Key::Kind::service) {
+    add_locked(key);
+  } else {
+    add_after_locked(key, delays_.models_rest);
+  }
 }
 
 void WorkQueue::add_locked(const Key& key) {

@@ -15,7 +15,7 @@ namespace reconciler {
 /// Which objects are due, each at most once, and never at two workers at a time: as client-go's rate-limited queue.
 /// An object that is added while it is being worked on comes again afterwards, and one that was worked on rests a
 /// moment, so that what happens to it in one go costs one pass. Services go first: what is recorded of
-/// Models can wait while children are to be made, but not for ever. Thread-safe.
+/// Models can wait until a moment has passed and while children are to be made, but not for ever. Thread-safe.
 class WorkQueue {
  public:
   using Duration = std::chrono::milliseconds;
@@ -23,8 +23,9 @@ class WorkQueue {
     /// After the first failure of a key in a row; doubles with each one more, with jitter.
     Duration first_retry{200};
     Duration longest_retry{std::chrono::minutes{2}};
-    /// Between two passes of one service, and of one Model, of which records are kept that nobody waits for.
+    /// Between two passes of one service.
     Duration rest{200};
+    /// From what happened to a Model until its pass, and between two: records that nobody waits for are kept of it.
     Duration models_rest{1000};
     /// From when on a Model that waits takes every fourth turn.
     Duration models_wait{10000};
@@ -33,9 +34,9 @@ class WorkQueue {
   WorkQueue() : WorkQueue(Delays()) {}
   explicit WorkQueue(Delays delays) : delays_(delays) {}
 
-  /// Due at once.
+  /// Something happened to it: a service is due at once, a Model after its rest.
   void add(const Key& key);
-  /// Due after `delay`, or earlier when it is due earlier anyway.
+  /// Due after `delay` (0: at once), or earlier when it is due earlier anyway.
   void add_after(const Key& key, Duration delay);
   /// Due after the key's backoff, at least after `floor` (a server's Retry-After); counts a failure.
   void retry(const Key& key, Duration floor = Duration{0});

@@ -245,8 +245,9 @@ void decide_model_status(const Settings& settings, const ObservedModel& observed
   if (says_already(previous, status, kFields, kConditions)) return;
   status["lastUpdated"] = base::format_rfc3339(now);
   decision.status = status_body("Model", observed.model.meta, status);
-  decision.status_can_wait = true;  // who waits for a Model's files reads the service
-  decision.status_mark = mark_of(std::move(status));
+  // Who waits for a Model's files reads the service, and nothing comes after the last word about them.
+  decision.status_can_wait = seen.state == ModelState::pending || seen.state == ModelState::downloading;
+  if (decision.status_can_wait) decision.status_mark = mark_of(std::move(status));
   const auto before = previous.find("phase");
   if (before != previous.end() && *before == phase) return;
   if (seen.state == ModelState::available) decision.events.push_back({false, "Ready", seen.message});

@@ -73,7 +73,7 @@ struct Decision {
   /// What the status says may wait a moment for what comes next: the object has one already, no name leaves it, and
   /// neither Ready nor Degraded turns.
   bool status_can_wait = false;
-  /// Equal for statuses that differ in their times alone.
+  /// Of one that can wait: equal for statuses that differ in their times alone.
   std::uint64_t status_mark = 0;
   std::vector<Event> events;
   /// A name leaves advertisedModels: clients must read that before the name stops answering.

@@ -408,14 +408,14 @@ void look_again(Decision& decision, std::chrono::milliseconds after) {
 
 void decide_status(const Plan& plan, const Diagnosis& diagnosis, base::WallTime now, Decision& decision) {
   const json previous = parse_status(plan.observed.service.status);
-  json status = render_status(plan, diagnosis, previous, now);
-  const auto types = condition_types();
-  if (says_already(previous, status, kFields, types)) return;
   decision.status_first = withdraws(previous, diagnosis.advertised);
   if (awaits_sample(plan, decision)) {
     look_again(decision, kUnsampledInterval);
     return;
   }
+  json status = render_status(plan, diagnosis, previous, now);
+  const auto types = condition_types();
+  if (says_already(previous, status, kFields, types)) return;
   if (says_already(previous, with_samples_of(status, previous), kFields, types)) {
     const auto written = base::parse_rfc3339(text_of(previous, "lastUpdated"));
     if (written && now - *written < kSampleInterval && now >= *written) {
@@ -427,7 +427,7 @@ void decide_status(const Plan& plan, const Diagnosis& diagnosis, base::WallTime 
   status["lastUpdated"] = base::format_rfc3339(now);
   decision.status = status_body("InferenceService", plan.observed.service.meta, status);
   decision.status_can_wait = !decision.status_first && can_wait(previous, said);
-  decision.status_mark = mark_of(std::move(status));
+  if (decision.status_can_wait) decision.status_mark = mark_of(std::move(status));
   add_model_events(plan, previous, decision.events);
   add_condition_events(previous, said, decision.events);
 }

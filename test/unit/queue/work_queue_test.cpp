@@ -51,16 +51,38 @@ TEST_CASE("services go before Models, which wait their time and then take every 
     for (const auto* name : {"m", "n"}) queue.add(model(name));
     for (const auto* name : {"a", "b", "c", "d", "e"}) queue.add(key(name));
   };
-  WorkQueue patient;
+  WorkQueue patient({.models_rest = 0ms});
   fill(patient);
   for (const auto* name : {"a", "b", "c", "d", "e"}) CHECK(patient.take() == key(name));
   CHECK(patient.take() == model("m"));
   CHECK(patient.oldest() < 10s);
-  WorkQueue hurried({.models_wait = 0ms});
+  WorkQueue hurried({.models_rest = 0ms, .models_wait = 0ms});
   fill(hurried);
   for (const auto* name : {"a", "b", "c"}) CHECK(hurried.take() == key(name));
   CHECK(hurried.take() == model("m"));
   CHECK(hurried.take() == key("d"));
+}
+
+TEST_CASE("what happens to a Model within a moment is one pass, unless it is due at once") {
+  const Key model{Key::Kind::model, "edge", "m"};
+  WorkQueue queue({.models_rest = 150ms});
+  const auto began = std::chrono::steady_clock::now();
+  queue.add(model);
+  std::this_thread::sleep_for(50ms);
+  queue.add(model);
+  queue.add(key("a"));
+  CHECK(queue.take() == key("a"));
+  CHECK(queue.take() == model);
+  CHECK(elapsed(began) >= 150ms);
+  CHECK(elapsed(began) < 200ms + 150ms);
+  queue.add(model);  // while it is worked on: after its rest
+  queue.done(model);
+  const auto ended = std::chrono::steady_clock::now();
+  CHECK(queue.take() == model);
+  CHECK(elapsed(ended) >= 140ms);
+  queue.done(model);
+  queue.add_after({Key::Kind::model, "edge", "n"}, 0ms);
+  CHECK(queue.depth() == 1);
 }
 
 TEST_CASE("a key that is added while it is worked on comes again afterwards, and not before") {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "test/catch.hpp"
@@ -70,6 +71,16 @@ TEST_CASE("a Model that no service names is pending, and says why") {
   CHECK_THAT(*decision.status, ContainsSubstring("no service names this Model"));
 }
 
+TEST_CASE("a Model's status waits for what comes next, unless nothing does") {
+  Scene scene = scene_of("a");
+  scene.add_job("a");
+  CHECK(decide(scene).status_can_wait);
+  scene = scene_of("a");
+  scene.add_fetched("a");
+  CHECK(phase_of(decide(scene)) == "Ready");
+  CHECK_FALSE(decide(scene).status_can_wait);
+}
+
 TEST_CASE("beside another operator a Model's status is not ours") {
   Scene scene = scene_of("a");
   scene.add_fetched("a");
@@ -98,6 +109,30 @@ TEST_CASE("the last word of model-fetch is copied to the Job") {
   CHECK(decision.annotations[0].kind == Kind::job);
   CHECK(decision.annotations[0].value == fetch_result("a"));
   CHECK(decision.deletions.empty());
+}
+
+TEST_CASE("to record on the Job what its Pod said changes no decision") {
+  Scene scene = scene_of("a");
+  scene.add_fetched("a");
+  scene.observed.jobs.back().fetched.clear();
+  scene.add_fetch_pod("a", R"({"phase":"Succeeded","containerStatuses":[{"name":"model-fetch","state":{"terminated":
+    {"exitCode":0,"message":)" +
+                               base::quote_json(fetch_result("a")) + "}}}]}");
+  SECTION("of the Job that is wanted") {}
+  SECTION("of one whose files are in use until those of a newer one are there") {
+    scene.add_model("a", R"({"source": "https://models.example/newer.gguf"})");
+  }
+  const auto service_before = scene.decide();
+  const auto model_before = decide(scene);
+  REQUIRE(std::ranges::any_of(service_before.desired, [](const auto& at) { return at.kind == Kind::deployment; }));
+  scene.observed.jobs.back().fetched = fetch_result("a");
+  scene.observed.fetch_pods.clear();
+  const auto service_after = scene.decide();
+  CHECK(service_after.status == service_before.status);
+  CHECK(std::ranges::equal(service_after.desired, service_before.desired, {}, &DesiredObject::body,
+                           &DesiredObject::body));
+  CHECK(decide(scene).status == model_before.status);
+  CHECK(decide(scene).annotations.empty());
 }
 
 TEST_CASE("the word of a Pod that ended well counts before its Job is complete") {
