@@ -42,6 +42,17 @@ bool is_word(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-'; });
 }
 
+/// Whether the port of a host, when it names one, is 1 to 65535; none behind the colon is the scheme's own.
+bool has_port(std::string_view authority) {
+  const auto behind_address = authority.rfind(']');
+  const auto colon = authority.find(':', behind_address == std::string_view::npos ? 0 : behind_address);
+  if (colon == std::string_view::npos || colon + 1 == authority.size()) return true;
+  const auto digits = authority.substr(colon + 1);
+  unsigned port = 0;
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  return read.ec == std::errc{} && read.ptr == digits.data() + digits.size() && port >= 1 && port <= 65535;
+}
+
 constexpr std::string_view kNeedsFiles = "list the file to use in spec.files";
 
 /// org/repo, and what follows: a revision and a file.
@@ -116,6 +127,7 @@ base::Result<Source> web(std::string_view source, std::string_view rest, bool ha
   if (std::ranges::any_of(source, [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; })) {
     return bad(source, "holds a blank or control character", "write it percent-encoded: %20");
   }
+  if (!has_port(authority)) return bad(source, "has a port that no host can have", "write 1 to 65535, or none");
   const auto host = lower(authority);
   if (host == "huggingface.co" || host == "www.huggingface.co" || host == "hf.co") {
     rest.remove_prefix(std::min(rest.size(), authority.size() + 1));

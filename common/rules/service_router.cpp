@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <unordered_set>
 
 #include "common/base/text.hpp"
@@ -139,25 +140,57 @@ void ignored_field(const Service& service, const Report& report) {
   report.at(path.child("gateway"), nullptr, {"gateway"});
 }
 
-/// A model's own setting wins over the service's, whichever of the two names the type.
+/// A model's own setting wins over the service's, and of one owner the flag over the field.
 void quantised_cache(const Service& service, const Report& report) {
-  const auto is_off = [](const JsonValue* attention) { return base::as_bool(attention) == false; };
-  const auto judge = [&](const JsonValue& owner, std::string_view field, const kube::FieldPath& path,
-                         std::string_view where) {
-    const auto type = text_in(owner, field);
-    if (!type.empty() && type != "f16" && type != "f32" && type != "bf16")
-      report.at(path.child(field), base::find(owner, field), {where});
+  struct Type {
+    std::string_view text;
+    std::string_view field;
+    const ArgumentList* list = nullptr;
+    const api::ParsedFlag* flag = nullptr;
   };
-  const std::string_view field = text_in(service.spec, "cacheTypeCustomV").empty() ? "cacheTypeV" : "cacheTypeCustomV";
-  const JsonValue* general = base::find(service.spec, "flashAttention");
-  if (is_off(general)) judge(service.spec, field, service.spec_path, "");
+  const auto find_flag = [&](const ModelItem* model, std::string_view key) {
+    Type out;
+    for (const auto& list : service.arguments) {
+      if (list.model != model) continue;
+      for (const auto& flag : list.flags) {
+        if (flag.flag != nullptr && flag.flag->key == key && flag.problem == api::FlagProblem::none)
+          out = {flag.value, {}, &list, &flag};
+      }
+    }
+    return out;
+  };
+  const auto type_of = [&](const JsonValue& owner, const ModelItem* model) {
+    if (const Type type = find_flag(model, "cache-type-v"); type.flag != nullptr) return type;
+    const auto custom = model == nullptr ? text_in(owner, "cacheTypeCustomV") : std::string_view{};
+    if (!custom.empty()) return Type{custom, "cacheTypeCustomV"};
+    return Type{text_in(owner, "cacheTypeV"), "cacheTypeV"};
+  };
+  const auto is_off = [&](const JsonValue& owner, const ModelItem* model) -> std::optional<bool> {
+    constexpr std::string_view kOff[] = {"off", "0", "false", "disabled"};
+    const Type flag = find_flag(model, "flash-attn");
+    if (flag.flag != nullptr) return std::ranges::find(kOff, flag.text) != std::end(kOff);
+    const auto field = base::as_bool(base::find(owner, "flashAttention"));
+    return field ? std::optional(!*field) : std::nullopt;
+  };
+  const auto judge = [&](const JsonValue& owner, const Type& type, const kube::FieldPath& path,
+                         std::string_view where) {
+    if (type.text.empty() || type.text == "f16" || type.text == "f32" || type.text == "bf16") return;
+    if (type.flag == nullptr) return report.at(path.child(type.field), base::find(owner, type.field), {where});
+    const auto index = type.flag->value_index;
+    const auto list = path.child("extraArgs");
+    report.at(list.at(index), &(*type.list->list)[static_cast<rapidjson::SizeType>(index)], {where});
+  };
+  const bool off = is_off(service.spec, nullptr).value_or(false);
+  const Type general = type_of(service.spec, nullptr);
+  if (off) judge(service.spec, general, service.spec_path, "");
   for (const auto& model : service.models) {
-    const JsonValue* own = present(*model.json, "flashAttention");
-    if (!is_off(own != nullptr ? own : general)) continue;
-    if (!text_in(*model.json, "cacheTypeV").empty()) {
-      judge(*model.json, "cacheTypeV", service.models_path.at(model.index), "");
-    } else if (own != nullptr) {
-      judge(service.spec, field, service.spec_path, " of spec.models[" + std::to_string(model.index) + "]");
+    const auto own = is_off(*model.json, &model);
+    if (!own.value_or(off)) continue;
+    const Type type = type_of(*model.json, &model);
+    if (!type.text.empty()) {
+      judge(*model.json, type, service.models_path.at(model.index), "");
+    } else if (own) {
+      judge(service.spec, general, service.spec_path, " of spec.models[" + std::to_string(model.index) + "]");
     }
   }
 }

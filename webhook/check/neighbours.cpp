@@ -38,6 +38,10 @@ void report(const CheckedObject& object, std::string_view rule, const kube::Fiel
 }  // namespace
 
 void Neighbours::add(const CheckedObject& object) {
+  if (!object.name.empty()) {
+    const auto [first, is_new] = objects_.emplace(std::pair{object.kind, Key{object.name_space, object.name}}, object);
+    if (!is_new) twice_.emplace_back(object, first->second);
+  }
   if (object.kind == "Model") {
     models_[{object.name_space, object.name}] = text_at(*object.node, {"spec", "source"});
   } else {
@@ -80,15 +84,19 @@ void Neighbours::models_of(const CheckedObject& service, std::vector<LocatedFind
 }
 
 void Neighbours::finish(std::vector<LocatedFinding>& out) const {
+  const kube::FieldPath root;
+  const auto metadata = root.child("metadata");
+  for (const auto& [object, first] : twice_) {
+    const std::string place = first.file + ":" + std::to_string(locate(*first.node, "metadata.name").line);
+    report(object, "object-twice", metadata.child("name"), object.name, {object.kind, place}, out);
+  }
   std::map<Key, const CheckedObject*> by_service_name;
   for (const auto& service : services_) {
     models_of(service, out);
     if (service.name.empty()) continue;
     const std::string name = kube::service_name(service.name);
     const auto [other, is_new] = by_service_name.emplace(Key{service.name_space, name}, &service);
-    if (is_new) continue;
-    const kube::FieldPath root;
-    const auto metadata = root.child("metadata");
+    if (is_new || other->second->name == service.name) continue;
     report(service, "service-name-clash", metadata.child("name"), service.name, {name, other->second->name}, out);
   }
 }

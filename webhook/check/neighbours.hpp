@@ -10,7 +10,8 @@
 namespace webhook {
 
 /// What only the neighbours of an object tell: Models that are named and not there, two services of one Service name,
-/// two Models of one source. Objects are given one by one; `finish` reports.
+/// two Models of one source,
+/// one object written twice. Objects are given one by one; `finish` reports.
 class Neighbours {
  public:
   void add(const CheckedObject& object);
@@ -21,6 +22,9 @@ class Neighbours {
   void models_of(const CheckedObject& service, std::vector<LocatedFinding>& out) const;
 
   std::vector<CheckedObject> services_;
+  /// The first of each kind and key, and those that follow, each with its first.
+  std::map<std::pair<std::string, Key>, CheckedObject> objects_;
+  std::vector<std::pair<CheckedObject, CheckedObject>> twice_;
   /// Source by name.
   std::map<Key, std::string> models_;
 };

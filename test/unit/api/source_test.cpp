@@ -134,3 +134,15 @@ TEST_CASE("what is shown to people holds no secret") {
   CHECK(api::without_secrets("https://host/a@b") == "https://host/a@b");
   CHECK(api::without_secrets("hf://org/repo@rev") == "hf://org/repo@rev");
 }
+
+TEST_CASE("a port is one that a host can have") {
+  for (const auto* good :
+       {"https://host:8443/a.gguf", "https://host:/a.gguf", "https://[::1]/a.gguf", "http://[::1]:80/a.gguf"})
+    CHECK(api::parse_source(good, false));
+  for (const auto* bad : {"https://host:99999/a.gguf", "https://host:0/a.gguf", "https://host:x/a.gguf",
+                          "https://[::1]:99999/a.gguf", "https://host:80:80/a.gguf"}) {
+    const auto parsed = api::parse_source(bad, false);
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().what == "has a port that no host can have");
+  }
+}

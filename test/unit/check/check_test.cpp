@@ -1,9 +1,11 @@
 #include "webhook/check/check.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "test/catch.hpp"
@@ -122,7 +124,7 @@ TEST_CASE("a key that stands twice is named with its whole path, in YAML and in 
 
 TEST_CASE("anchors and merge keys are resolved") {
   const auto answer = check(
-      "apiVersion: inference.llmkube.dev/v1alpha1\nkind: Model\nmetadata: &m {name: a}\nspec: &s\n  source: "
+      "apiVersion: inference.llmkube.dev/v1alpha1\nkind: Model\nmetadata: &m {name: m}\nspec: &s\n  source: "
       "https://h/a.gguf\n---\n" +
       service("  podLabels: &l {a: b}\n  podAnnotations: {<<: *l, c: d}\n  nodeSelector: *l\n"));
   CHECK(answer.out.empty());
@@ -200,6 +202,20 @@ TEST_CASE("neighbours: a missing Model, one source twice, one Service name twice
   CHECK_THAT(check(kModel + dotted + dashed).out, ContainsSubstring("makes the Service name \"x-y\", as x.y does"));
 }
 
+TEST_CASE("neighbours: one object twice") {
+  const auto twice = check(kModel + "---\n" + kModel);
+  CHECK(twice.status == 1);
+  CHECK_THAT(twice.out,
+             ContainsSubstring("stdin:8:18: error: metadata.name: Duplicate value: \"a\": Model of this name and "
+                               "namespace stands at stdin:3 too; the one applied last would win"));
+  std::string elsewhere = kModel;
+  elsewhere.replace(elsewhere.find("{name: a}"), 9, "{name: a, namespace: other}");
+  CHECK(check(kModel + "---\n" + elsewhere).status == 0);
+  const auto service_twice = check(service("") + service("").substr(kModel.size()));
+  CHECK_THAT(service_twice.out, ContainsSubstring("InferenceService of this name"));
+  CHECK_THAT(service_twice.out, !ContainsSubstring("makes the Service name"));
+}
+
 TEST_CASE("what cannot be read is status 2") {
   CHECK(check("a: [").status == 2);
   CHECK(check("{\"a\": ").status == 2);
@@ -244,6 +260,47 @@ TEST_CASE("formats for machines") {
   options.format = webhook::CheckOptions::Format::github;
   CHECK_THAT(check(text, options).out,
              ContainsSubstring("::error file=stdin,line=15,col=22,title=preload-known::spec.router"));
+}
+
+TEST_CASE("SARIF has what its specification requires") {
+  webhook::CheckOptions options;
+  options.format = webhook::CheckOptions::Format::sarif;
+  const auto log = nlohmann::json::parse(check(service("  router: {preload: [nobody]}\n  replicas: 2\n"), options).out);
+  CHECK(log.at("version") == "2.1.0");  // 3.13.2
+  REQUIRE(log.at("runs").size() == 1);  // 3.13.4
+  const auto& run = log["runs"][0];
+  CHECK(run.at("columnKind") == "unicodeCodePoints");         // 3.14.17
+  const auto& driver = run.at("tool").at("driver");           // 3.18.2
+  CHECK_FALSE(driver.at("name").get<std::string>().empty());  // 3.19.8
+  std::set<std::string> ids;
+  for (const auto& rule : driver.at("rules")) {
+    CHECK(ids.insert(rule.at("id").get<std::string>()).second);   // 3.49.3, and unique: 3.19.23
+    CHECK_FALSE(rule.at("shortDescription").at("text").empty());  // 3.12.3
+  }
+  REQUIRE(run.at("results").size() == 2);
+  for (const auto& result : run["results"]) {
+    CHECK(ids.contains(result.at("ruleId").get<std::string>()));  // 3.27.5
+    const std::string level = result.at("level");                 // 3.27.10
+    CHECK((level == "error" || level == "warning"));
+    CHECK_FALSE(result.at("message").at("text").empty());  // 3.11.5
+    const auto& place = result.at("locations").at(0).at("physicalLocation");
+    CHECK(place.at("artifactLocation").at("uri") == "stdin");  // 3.4.3
+    CHECK(place.at("region").at("startLine") >= 1);            // 3.30.5
+    CHECK(place.at("region").at("startColumn") >= 1);          // 3.30.6
+  }
+}
+
+TEST_CASE("annotations of GitHub escape what would end them") {
+  const auto path = std::filesystem::temp_directory_path() / "a,b:c%d.yaml";
+  std::ofstream(path) << service("  router: {preload: [\"x%0A\\ny::z\"]}\n");
+  webhook::CheckOptions options;
+  options.format = webhook::CheckOptions::Format::github;
+  options.paths = {path.string()};
+  const auto out = check("", options).out;
+  CHECK_THAT(out, ContainsSubstring("a%2Cb%3Ac%25d.yaml,line=15,col="));
+  CHECK_THAT(out, ContainsSubstring("\"x%250A\\ny::z\""));
+  CHECK(std::ranges::count(out, '\n') == 1);
+  std::filesystem::remove(path);
 }
 
 TEST_CASE("SARIF names a file by a URI") {

@@ -172,3 +172,25 @@ TEST_CASE("a credential in a source is never repeated") {
   REQUIRE(lines.size() == 1);
   CHECK_THAT(lines[0], ContainsSubstring("\"--api-key\": this flag is the router's own"));
 }
+
+TEST_CASE("a quantised V cache without flash attention is told wherever the two are said") {
+  const auto where = [](const std::string& fields) {
+    const auto object =
+        base::parse_json(service(R"({"runtime":"llamacpp-router","resources":{"gpu":1},)" + fields + "}"), "test");
+    REQUIRE(object);
+    std::vector<std::string> out;
+    for (const auto& finding : rules::validate(*object)) {
+      if (finding.rule == "cache-type-attention") out.push_back(finding.path);
+    }
+    return out;
+  };
+  const std::string models = R"("models":[{"name":"a"}],)";
+  CHECK(where(models + R"("extraArgs":["-ctv","q8_0"],"flashAttention":false)") == Lines{"spec.extraArgs[1]"});
+  CHECK(where(models + R"("extraArgs":["-ctv","q8_0","-fa","off"])") == Lines{"spec.extraArgs[1]"});
+  CHECK(where(models + R"("cacheTypeV":"q8_0","extraArgs":["-fa","0"])") == Lines{"spec.cacheTypeV"});
+  CHECK(where(models + R"("cacheTypeV":"q8_0","flashAttention":false,"extraArgs":["-fa","on"])").empty());
+  CHECK(where(R"("models":[{"name":"a","extraArgs":["-ctv","q4_0"]}],"flashAttention":false)") ==
+        Lines{"spec.models[0].extraArgs[1]"});
+  CHECK(where(R"("models":[{"name":"a","extraArgs":["-fa","off"]}],"cacheTypeV":"q8_0")") == Lines{"spec.cacheTypeV"});
+  CHECK(where(R"("models":[{"name":"a","extraArgs":["-ctv","f16"]}],"flashAttention":false)").empty());
+}
