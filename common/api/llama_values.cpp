@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "common/base/json.hpp"
@@ -167,26 +168,42 @@ bool is_known(const LlamaFlag& flag, Text value) {
   return !flag.takes.empty() && (flag.use != FlagUse::server || !value.contains("$("));
 }
 
-/// What most values are, a small number where any is taken, told without reading the column.
-bool is_plainly_taken(Text column, Text value) {
-  constexpr std::size_t kSmall = 9;
-  const bool is_any_number = column == "integer" || column == "number" || column == "unsigned";
-  return is_any_number && !value.empty() && value.size() <= kSmall && is_all_digits(value);
+/// Digits, and perhaps a sign before them.
+bool is_small_integer(Text value) {
+  if (value.starts_with('-')) value.remove_prefix(1);
+  return !value.empty() && value.size() <= 9 && is_all_digits(value);
+}
+
+/// What most values are, a small number where any is taken, told without reading the column: taken, and read whole.
+bool is_plain(Text column, Text value) {
+  if (column == "integer") return is_small_integer(value);
+  if (column != "number") return false;
+  const auto dot = value.find('.');
+  return is_small_integer(value.substr(0, dot)) && (dot == Text::npos || is_all_digits(value.substr(dot + 1)));
+}
+
+/// The columns of the table, each read once.
+const Takes& takes_of(const LlamaFlag& flag) {
+  static const auto all = [] {
+    std::vector<Takes> out;
+    for (const auto& row : llama_flags()) out.push_back(read(row.takes));
+    return out;
+  }();
+  return all[static_cast<std::size_t>(&flag - llama_flags().data())];
 }
 
 }  // namespace
 
 std::optional<std::string> value_refused(const LlamaFlag& flag, std::string_view value) {
-  if (!is_known(flag, value) || is_plainly_taken(flag.takes, value)) return std::nullopt;
-  const Takes takes = read(flag.takes);
+  if (!is_known(flag, value) || is_plain(flag.takes, value)) return std::nullopt;
+  const Takes& takes = takes_of(flag);
   if (is_taken(takes, value)) return std::nullopt;
   return describe(takes);
 }
 
 std::string_view value_cut(const LlamaFlag& flag, std::string_view value) {
-  // Most values are all digits, and those are read whole.
-  if (is_all_digits(value) || !is_known(flag, value)) return {};
-  const Takes takes = read(flag.takes);
+  if (!is_known(flag, value) || is_plain(flag.takes, value)) return {};
+  const Takes& takes = takes_of(flag);
   const bool is_number = takes.kind == Takes::Kind::integer || takes.kind == Takes::Kind::unsigned_integer ||
                          takes.kind == Takes::Kind::number;
   if (!is_number || takes.list || std::ranges::find(takes.words, value) != takes.words.end()) return {};

@@ -1,5 +1,7 @@
 #include "common/api/llama_values.hpp"
 
+#include <cstdlib>
+
 #include "test/catch.hpp"
 
 namespace {
@@ -55,6 +57,17 @@ TEST_CASE("what only the machine or the user can know is taken") {
   // The kubelet fills variables into a command line; nobody does it in the preset.
   CHECK(refused("--timeout", "$(SECONDS)").empty());
   CHECK_FALSE(refused("--ctx-size", "$(SIZE)").empty());
+}
+
+TEST_CASE("what is told without reading the column is what reading it tells") {
+  for (const auto* value :
+       {"0", "-1", "0.7", "-.5", ".", "-", "-0.", "123456789", "1234567890", "0.7x", "--1", "1.2.3", ""}) {
+    CAPTURE(value);
+    char* end = nullptr;
+    static_cast<void>(std::strtod(value, &end));
+    CHECK(refused("--temp", value).empty() == (end != value));
+    CHECK((cut("--temp", value).empty() || end == value) == (end == value || *end == 0));
+  }
 }
 
 TEST_CASE("what is dropped of a number is told") {
