@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <memory>
 
+#include "common/net/head.hpp"
+
 namespace reconciler {
 
 Connection::~Connection() {
@@ -62,6 +64,14 @@ bool Connection::receive(std::string& text) {
     if (got >= 0 || errno != EAGAIN) return got > 0;
   }
   return false;
+}
+
+std::optional<std::size_t> Connection::receive_head(std::string& text) {
+  constexpr std::size_t kLargest = std::size_t{64} << 10U;
+  while (text.size() <= kLargest && receive(text)) {
+    if (const auto size = net::head_size(text)) return size;
+  }
+  return std::nullopt;
 }
 
 }  // namespace reconciler

@@ -1,6 +1,8 @@
 #pragma once
 #include <chrono>
+#include <cstddef>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +26,8 @@ class Connection {
   [[nodiscard]] bool send(std::string_view text);
   /// Appends what comes next to `text`. False at the end of it all, in time or not.
   [[nodiscard]] bool receive(std::string& text);
+  /// Appends until the head of an HTTP answer is in `text`: its size, or nothing when none of 64 KiB or less came.
+  [[nodiscard]] std::optional<std::size_t> receive_head(std::string& text);
 
  private:
   Connection(int descriptor, Time deadline) : descriptor_(descriptor), deadline_(deadline) {}

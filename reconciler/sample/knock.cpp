@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string_view>
 
+#include "common/net/head.hpp"
 #include "reconciler/sample/connection.hpp"
 #include "reconciler/sample/fetch.hpp"
 
@@ -18,15 +19,16 @@ constexpr std::chrono::milliseconds kPatience{2500};
 }  // namespace
 
 Knock knock_at(const std::string& ip, int port) {
-  constexpr std::string_view kVersion = "HTTP/1.1 ";
-  constexpr std::size_t kStatusDigits = 3;
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   auto connection = Connection::open(ip, port, deadline);
   if (!connection) return connection.error() == ECONNREFUSED ? Knock::refused : Knock::unknown;
   std::string answer;
-  bool more = connection->send(get_request(ip, port, "/health"));
-  while (more && answer.size() < kVersion.size() + kStatusDigits) more = connection->receive(answer);
-  if (more) return answer.substr(kVersion.size(), kStatusDigits) == "503" ? Knock::refused : Knock::open;
+  if (connection->send(get_request(ip, port, "/health"))) {
+    if (const auto size = connection->receive_head(answer)) {
+      const auto head = net::read_response_head(std::string_view(answer).substr(0, *size));
+      return head && head->status == 503 ? Knock::refused : Knock::open;
+    }
+  }
   // Who hangs up without a word is on its way out.
   return std::chrono::steady_clock::now() < deadline ? Knock::refused : Knock::unknown;
 }
