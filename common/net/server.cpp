@@ -44,6 +44,9 @@ constexpr milliseconds kLinger{1'000};
 constexpr milliseconds kLargeBodyTime{5'000};
 constexpr milliseconds kLargeBodyPause{2'000};
 constexpr milliseconds kSweepPeriod{200};
+/// Without a connection: wake-ups are what a server costs at rest. One comes all the same, should the thread that takes
+/// the next connection be long at work.
+constexpr milliseconds kRestPeriod{5'000};
 /// A fresh connection that a client opened just before the end may still send its first request.
 constexpr milliseconds kFreshGrace{500};
 
@@ -181,8 +184,10 @@ void Server::Impl::watch(int descriptor, std::uint64_t tag, std::uint32_t events
 void Server::Impl::run() {
   std::vector<epoll_event> events(std::max<std::size_t>(1, options_.events_per_wakeup));
   while (!ended_) {
-    const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
-                                   static_cast<int>(2 * kSweepPeriod.count()));
+    const bool has_deadlines = table_.size() > 0 || listener_paused_;
+    const milliseconds wait = has_deadlines ? 2 * kSweepPeriod : kRestPeriod;
+    const int count =
+        ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), static_cast<int>(wait.count()));
     for (int i = 0; i < count; ++i) take_up(events[static_cast<std::size_t>(i)].data.u64);
     sweep();
   }
