@@ -161,7 +161,9 @@ std::string describe(const Takes& takes) {
   return out;
 }
 
-bool is_all_digits(Text text) { return text.find_first_not_of("0123456789") == Text::npos; }
+bool is_all_digits(Text text) {
+  return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
 
 /// The kubelet puts variables into a command line: nobody knows what stands there then.
 bool is_known(const LlamaFlag& flag, Text value) {

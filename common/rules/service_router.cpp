@@ -148,26 +148,30 @@ void quantised_cache(const Service& service, const Report& report) {
     const ArgumentList* list = nullptr;
     const api::ParsedFlag* flag = nullptr;
   };
-  const auto find_flag = [&](const ModelItem* model, std::string_view key) {
+  static const api::LlamaFlag* const kType = api::find_llama_flag("--cache-type-v");
+  static const api::LlamaFlag* const kAttention = api::find_llama_flag("--flash-attn");
+  const bool in_flags = std::ranges::any_of(
+      service.flags, [](const api::ParsedFlag& flag) { return flag.flag == kType || flag.flag == kAttention; });
+  const auto find_flag = [&](const ModelItem* model, const api::LlamaFlag* wanted) {
     Type out;
+    if (!in_flags) return out;
     for (const auto& list : service.arguments) {
       if (list.model != model) continue;
       for (const auto& flag : list.flags) {
-        if (flag.flag != nullptr && flag.flag->key == key && flag.problem == api::FlagProblem::none)
-          out = {flag.value, {}, &list, &flag};
+        if (flag.flag == wanted && flag.problem == api::FlagProblem::none) out = {flag.value, {}, &list, &flag};
       }
     }
     return out;
   };
   const auto type_of = [&](const JsonValue& owner, const ModelItem* model) {
-    if (const Type type = find_flag(model, "cache-type-v"); type.flag != nullptr) return type;
+    if (const Type type = find_flag(model, kType); type.flag != nullptr) return type;
     const auto custom = model == nullptr ? text_in(owner, "cacheTypeCustomV") : std::string_view{};
     if (!custom.empty()) return Type{custom, "cacheTypeCustomV"};
     return Type{text_in(owner, "cacheTypeV"), "cacheTypeV"};
   };
   const auto is_off = [&](const JsonValue& owner, const ModelItem* model) -> std::optional<bool> {
     constexpr std::string_view kOff[] = {"off", "0", "false", "disabled"};
-    const Type flag = find_flag(model, "flash-attn");
+    const Type flag = find_flag(model, kAttention);
     if (flag.flag != nullptr) return std::ranges::find(kOff, flag.text) != std::end(kOff);
     const auto field = base::as_bool(base::find(owner, "flashAttention"));
     return field ? std::optional(!*field) : std::nullopt;
