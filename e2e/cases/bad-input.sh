@@ -25,6 +25,8 @@ denied "more preloads than maxLoadedModels" 'spec\.router\.preload' <<<"$(router
 denied "--port in extraArgs" 'spec\.extraArgs\[0\]: .*--port' <<<"$(router "$M, extraArgs: [\"--port\", \"9\"]")"
 denied "--model in a model's extraArgs" 'spec\.models\[0\]\.extraArgs\[0\]: .*--model' <<<"$(router ', models: [{name: a, extraArgs: ["--model", "/x"]}]')"
 denied "an unknown flag, with the nearest known one" 'spec\.extraArgs\[0\]: .*--ctx-sise.*--ctx-size' <<<"$(router "$M, extraArgs: [\"--ctx-sise\", \"9\"]")"
+denied "a value that a flag does not take" 'spec\.extraArgs\[1\]: .*"soon".*whole number' <<<"$(router "$M, extraArgs: [\"--timeout\", \"soon\"]")"
+denied "an operator without its values" 'spec\.affinity\..*matchExpressions\[0\]\.values' <<<"$(router "$M, affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: In}]}]}}}")"
 denied "a newline in an alias" 'spec\.models\[0\]\.aliases\[0\]' <<<"$(router ', models: [{name: a, aliases: ["x\ny"]}]')"
 denied "a comment sign in a preset value" 'spec\.models\[0\]\.extraArgs\[1\]' <<<"$(router ', models: [{name: a, extraArgs: ["--chat-template", "a # b"]}]')"
 denied "a bracket in an alias" 'spec\.models\[0\]\.aliases\[0\]' <<<"$(router ', models: [{name: a, aliases: ["x]"]}]')"

@@ -14,7 +14,7 @@ ready fine    # its files are there from now on
   service no-gpu phi4-mini; echo '  resources: {requests: {nvidia.com/gpu: 64}}'
   service no-image phi4-mini; echo '  image: localhost/no-such-image:e2e'
   service no-secret phi4-mini; echo '  env: [{name: TOKEN, valueFrom: {secretKeyRef: {name: no-such-secret, key: a}}}]'
-  service crash phi4-mini; echo '  extraArgs: ["--timeout", "soon"]'; } | apply >/dev/null
+  service crash phi4-mini; echo '  extraArgs: ["--webui-config-file", "/nowhere"]'; } | apply >/dev/null
 within 60 "a claim that names no StorageClass" 'False ClaimPending .*unbound.*StorageClass' why unbound
 within 30 "a claim that is not there" 'False ClaimNotFound .*nowhere' why no-claim
 within 30 "a Model that is not there, and how to look" 'False ModelsMissing .*nobody.*not found in namespace .*kubectl get mdl' why no-model
