@@ -36,7 +36,7 @@ struct KindName {
   bool list;
 };
 constexpr KindName kKinds[] = {
-    {"integers", Takes::Kind::integer, true},
+    {"integers", Takes::Kind::unsigned_integer, true},
     {"integer", Takes::Kind::integer, false},
     {"unsigned", Takes::Kind::unsigned_integer, false},
     {"numbers", Takes::Kind::number, true},

@@ -43,6 +43,7 @@ TEST_CASE("numbers, JSON and forms") {
   for (const auto* value : {"0.5", ".5", "-1e3", "0x10", "nan", "3abc"}) CHECK(refused("--temp", value).empty());
   for (const auto* value : {"", "abc", "1e400"}) CHECK(refused("--temp", value) == "a number");
   CHECK(refused("--tensor-split", "3,1").empty());
+  CHECK(refused("--fit-target", "99999999999,1").empty());
   CHECK(refused("--chat-template-kwargs", R"({"a": 1})").empty());
   CHECK(refused("--chat-template-kwargs", "{a: 1}") == "JSON");
   CHECK(refused("--override-kv", "a.b=bool:true,c=int:1").empty());
