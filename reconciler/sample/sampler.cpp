@@ -12,13 +12,15 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::chrono::milliseconds kLate{5};
+
 /// What the one said does not count for the other.
 bool differs(const Sampler::Target& now, const Sampler::Target& before) {
   return now.ip != before.ip || now.port != before.port || (now.ready && !before.ready);
 }
 
 /// At the rate between two answers the rest takes no longer than it takes until we would ask again.
-bool is_nearly_done(const std::optional<FetchProgress>& before, const FetchProgress& now,
+bool is_nearly_done(const base::Rare<FetchProgress>& before, const FetchProgress& now,
                     std::chrono::duration<double> between, std::chrono::duration<double> pace) {
   if (now.result || !now.bytes_total) return false;
   const auto rest = static_cast<double>(*now.bytes_total - now.bytes_done);
@@ -32,10 +34,10 @@ Sampler::Sampler(Fetch fetch, KnockAt knock, Changed changed, Timing timing)
     : fetch_(std::move(fetch)), knock_at_(std::move(knock)), changed_(std::move(changed)), timing_(timing) {}
 
 void Sampler::schedule(const Place& place, State& state, Time due) {
-  schedule_.erase({state.due, place});
+  schedule_.erase({state.due, &place});
   state.due = due;
-  schedule_.emplace(due, place);
-  if (schedule_.begin()->second != place) return;
+  schedule_.emplace(due, &place);
+  if (schedule_.begin()->second != &place) return;
   (has_watcher_ ? earlier_ : wake_).notify_one();
 }
 
@@ -63,9 +65,9 @@ void Sampler::want(const Key& key, const std::vector<Target>& targets, bool on_t
     state.way_until = on_the_way ? now + timing_.busy_after_change : Time{};
     if (state.asking) continue;
     // Whatever led to this pass may have changed the answer too, but never more often than its pace.
-    const Time due = is_new ? now : std::max(now, state.asked + interval(state, now));
+    const Time due = is_new ? now : std::max(now, due_after(state.asked, state, now));
     const bool is_earlier = target.what != What::front && due < state.due;
-    if (is_new || is_earlier || has_arrived) schedule(place, state, due);
+    if (is_new || is_earlier || has_arrived) schedule(found->first, state, due);
   }
   auto& before = wanted_[key];
   for (const auto& place : before) {
@@ -74,7 +76,7 @@ void Sampler::want(const Key& key, const std::vector<Target>& targets, bool on_t
     if (found == places_.end()) continue;
     found->second.wanted_by.erase(key);
     if (!found->second.wanted_by.empty() || found->second.asking) continue;
-    schedule_.erase({found->second.due, place});
+    schedule_.erase({found->second.due, &found->first});
     places_.erase(found);
   }
   before = std::move(fresh);
@@ -136,6 +138,12 @@ std::chrono::nanoseconds Sampler::interval(const State& state, Time now) const {
                     std::chrono::nanoseconds(timing_.settled), std::chrono::nanoseconds(timing_.settled_longest));
 }
 
+Sampler::Time Sampler::due_after(Time asked, const State& state, Time now) const {
+  const auto pace = interval(state, now);
+  const Time due = asked + pace;
+  return pace < timing_.settled ? due : due - due.time_since_epoch() % (timing_.settled / 5);
+}
+
 void Sampler::run() {
   std::unique_lock lock(mutex_);
   while (!stopped_) {
@@ -146,10 +154,10 @@ void Sampler::run() {
       earlier_.wait_until(lock, due);
       has_watcher_ = false;
     } else {
-      const Place place = schedule_.begin()->second;
+      const Place& place = *schedule_.begin()->second;
       schedule_.erase(schedule_.begin());
-      // Another thread is woken only for what is due already: most answers come in no time.
-      if (!schedule_.empty() && schedule_.begin()->first <= Clock::now()) wake_.notify_one();
+      // Another thread is woken only for what is late already: most answers come in no time.
+      if (!schedule_.empty() && schedule_.begin()->first + kLate <= Clock::now()) wake_.notify_one();
       ask(lock, place);
     }
   }
@@ -162,7 +170,7 @@ void Sampler::ask(std::unique_lock<std::mutex>& lock, const Place& place) {
   State& state = places_.at(place);
   state.asking = false;
   if (state.wanted_by.empty()) {
-    places_.erase(place);
+    places_.erase(places_.find(place));
     return;
   }
   const Time now = Clock::now();
@@ -172,12 +180,12 @@ void Sampler::ask(std::unique_lock<std::mutex>& lock, const Place& place) {
   if (is_news && !is_first) state.busy_until = now + timing_.busy_after_change;
   if (is_news || is_first) {
     const auto concerned = state.wanted_by;
-    schedule(place, state, now + interval(state, now));
+    schedule(place, state, due_after(now, state, now));
     lock.unlock();
     for (const auto& key : concerned) changed_(key);
     lock.lock();
   } else {
-    schedule(place, state, now + interval(state, now));
+    schedule(place, state, due_after(now, state, now));
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include "common/base/clock.hpp"
 #include "common/base/error.hpp"
+#include "common/base/rare.hpp"
 #include "reconciler/queue/key.hpp"
 #include "reconciler/reconcile/observed.hpp"
 
@@ -19,10 +20,11 @@ namespace reconciler {
 /// Asks the programs in Pods how they are: the agents for /state, the fetchers for /progress, by the Pod's IP and with
 /// short timeouts. A Pod is asked at once when it is first wanted, every 2 s while its service is on the way and for
 /// 20 s after it or its answer changed, else every 10 s; with many settled Pods more seldom, so that all of them
-/// together are asked 3 times a second, but each at least once in three minutes. Every 250 ms for a few seconds
-/// when the next answer is waited for: of an agent that is about to see a preset, of a fetcher that is nearly done. It
-/// also knocks at Services, every 250 ms for at most 10 s, until they no longer refuse. One that gave no answer at all
-/// is asked once more: a refusal may have been lost on its way. Thread-safe.
+/// together are asked 3 times a second, but each at least once in three minutes; those whose time comes within 2 s are
+/// asked in one go, since a wake-up costs more than an answer. Every 250 ms for a few seconds when the next answer is
+/// waited for: of an agent that is about to see a preset, of a fetcher that is nearly done. It also knocks at Services,
+/// every 250 ms for at most 10 s, until they no longer refuse. One that gave no answer at all is asked once more: a
+/// refusal may have been lost on its way. Thread-safe.
 class Sampler {
  public:
   /// Body of a 200, or why there is none.
@@ -105,13 +107,14 @@ class Sampler {
     /// Of the latest answer, 0 when there was none: the same bytes say nothing new.
     std::size_t answer_hash = 0;
     std::optional<AgentSample> agent;
-    std::optional<FetchProgress> progress;
+    base::Rare<FetchProgress> progress;
     std::optional<Knock> front;
     Time first_knock{};
     /// The latest knock was not answered at all.
     bool silent = false;
   };
 
+  /// Of these four, `place` is a key of `places_`, which stays there while it is being asked.
   void ask(std::unique_lock<std::mutex>& lock, const Place& place);
   void schedule(const Place& place, State& state, Time due);
   /// Asks a Pod or knocks at a Service, without the lock; true when the answer says something new.
@@ -119,6 +122,8 @@ class Sampler {
   [[nodiscard]] bool knock(std::unique_lock<std::mutex>& lock, const Place& place);
   [[nodiscard]] bool take_answer(State& state, const base::Result<std::string>& body) const;
   [[nodiscard]] std::chrono::nanoseconds interval(const State& state, Time now) const;
+  /// When the next answer of one that was asked at that time is due.
+  [[nodiscard]] Time due_after(Time asked, const State& state, Time now) const;
   /// Calls `visit` for the state of each place that `key` wants.
   template <class Visit>
   void each_wanted(const Key& key, Visit visit) const;
@@ -134,7 +139,8 @@ class Sampler {
   std::condition_variable earlier_;
   std::map<Place, State> places_;
   std::map<Key, std::set<Place>> wanted_;
-  std::set<std::pair<Time, Place>> schedule_;
+  /// Keys of `places_`.
+  std::set<std::pair<Time, const Place*>> schedule_;
   int silent_services_ = 0;
   Time blind_until_{};
   bool stopped_ = false;

@@ -1,6 +1,8 @@
 #include "reconciler/sample/sampler.hpp"
 
 #include <atomic>
+#include <map>
+#include <mutex>
 #include <thread>
 
 #include "test/catch.hpp"
@@ -332,4 +334,34 @@ TEST_CASE("where no Service gives an answer, none is asked for a while") {
   const int before = f.knocks;
   for (int i = 10; i < 20; ++i) try_once("s" + std::to_string(i));
   CHECK(f.knocks == before);
+}
+
+TEST_CASE("settled Pods whose time comes within the same span are asked in one go") {
+  using Clock = std::chrono::steady_clock;
+  auto timing = Fixture::quick();
+  timing.settled = 2500ms;
+  const auto span = timing.settled / 5;
+  std::mutex mutex;
+  std::map<std::string, std::vector<Clock::time_point>> times;
+  const auto fetch = [&](const std::string& ip, int, const std::string&) -> base::Result<std::string> {
+    const std::lock_guard lock(mutex);
+    times[ip].push_back(Clock::now());
+    return state("1");
+  };
+  Sampler sampler(
+      fetch, [](const std::string&, int) { return Knock::open; }, [](const Key&) {}, timing);
+  std::thread thread([&] { sampler.run(); });
+  while (Clock::now().time_since_epoch() % span > 50ms) std::this_thread::sleep_for(1ms);
+  sampler.want(kOne, {{.what = What::agent, .name = "a", .ip = "10.0.0.1"}}, false);
+  std::this_thread::sleep_for(200ms);
+  sampler.want(kTwo, {{.what = What::agent, .name = "b", .ip = "10.0.0.2"}}, false);
+  const auto asked_twice = [&] {
+    const std::lock_guard lock(mutex);
+    return times["10.0.0.1"].size() >= 2 && times["10.0.0.2"].size() >= 2;
+  };
+  CHECK(Fixture::eventually(asked_twice));
+  sampler.stop();
+  thread.join();
+  CHECK(times["10.0.0.2"].at(0) - times["10.0.0.1"].at(0) >= 200ms);
+  CHECK(times["10.0.0.2"].at(1) - times["10.0.0.1"].at(1) < 120ms);
 }
