@@ -71,6 +71,7 @@ void gpu_none(const Service& service, const Report& report);
 void gpu_limit(const Service& service, const Report& report);
 void gpu_vendors(const Service& service, const Report& report);
 void gpu_missing(const Service& service, const Report& report);
+void sharing_profile(const Service& service, const Report& report);
 void sharing_profile_missing(const Service& service, const Report& report);
 void sharing_profile_unused(const Service& service, const Report& report);
 void sharing_limit_unused(const Service& service, const Report& report);

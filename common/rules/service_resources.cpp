@@ -233,6 +233,14 @@ void gpu_missing(const Service& service, const Report& report) {
   if (!gpu_count(service.spec)) report.at(service.spec_path.child("resources"), nullptr);
 }
 
+/// It becomes the name of a resource: nvidia.com/mig-PROFILE.
+void sharing_profile(const Service& service, const Report& report) {
+  const JsonValue* sharing = sharing_of(service);
+  const auto profile = sharing == nullptr ? std::string_view{} : text_in(*sharing, "profile");
+  if (!profile.empty() && !kube::is_qualified_name("nvidia.com/mig-" + std::string(profile)))
+    at_sharing(service, report, "profile", base::find(*sharing, "profile"));
+}
+
 void sharing_profile_missing(const Service& service, const Report& report) {
   const JsonValue* sharing = sharing_of(service);
   if (sharing != nullptr && text_in(*sharing, "mode") == "partitioned" && text_in(*sharing, "profile").empty())
