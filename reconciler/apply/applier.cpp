@@ -29,6 +29,13 @@ std::optional<LiveObject> read_live(const base::JsonValue& object) {
   return live;
 }
 
+/// An apply would change nothing: another process of ours did it, and nobody touched what is ours since.
+bool is_in_force(const DesiredObject& desired, const std::optional<LiveObject>& live) {
+  if (desired.create_only || !live || live->content == 0) return false;
+  const auto body = base::parse_json(desired.body, "body");
+  return body && content_to_apply(*body) == live->content;
+}
+
 /// True when nothing can be said about the object itself: no answer, or "not now".
 bool failed_for_now(const base::Result<ApiResponse>& response, const std::string& where, Outcome& outcome) {
   if (!response) {
@@ -82,7 +89,9 @@ bool Applier::apply_child(const Key& key, const DesiredObject& desired, Outcome&
       if (auto problem = memory_.problem(child)) outcome.problems.push_back(std::move(*problem));
       return true;
     case ApplyMemory::Verdict::apply:
-      break;
+      if (!is_in_force(desired, live)) break;
+      memory_.applied(child, desired.body, *live);
+      return true;
   }
   if (!allowed(outcome)) return false;
   if (desired.create_only) return live.has_value() || create_child(key, desired, outcome);

@@ -26,8 +26,8 @@ struct ChildKey {
 };
 
 /// What was last applied to each child, and what came of it: how a converged cluster sees no calls at all, and how a
-/// refusal is not repeated until something changes. Only an optimisation: once forgotten (a restart), each child is
-/// applied once more, which the API server answers without a write. Thread-safe.
+/// refusal is not repeated until something changes. Only an optimisation: once forgotten (a restart), a child is looked
+/// at anew (`content_of_ours`), and applied once more where that does not tell. Thread-safe.
 class ApplyMemory {
  public:
   /// A refusal by an object that the watch does not show, for want of our label, is tried again after this time.

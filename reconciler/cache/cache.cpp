@@ -1,6 +1,7 @@
 #include "reconciler/cache/cache.hpp"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "common/kube/names.hpp"
@@ -11,10 +12,16 @@
 namespace reconciler {
 namespace {
 
+/// Of the kinds that are made by server-side apply it is known what of them is ours: see LiveObject::content.
+template <class View>
+inline constexpr bool kIsApplied = std::is_same_v<View, DeploymentView> || std::is_same_v<View, ChildView>;
+struct NoContent {};
+
 template <class View>
 struct Stored {
   View view;
   Ownership ownership;
+  [[no_unique_address]] std::conditional_t<kIsApplied<View>, std::uint64_t, NoContent> content{};
 };
 
 template <class View>
@@ -196,9 +203,12 @@ bool is_record_of_pod(const Tables& tables, const JobView& before, const JobView
 
 /// Nothing that a decision rests on is another than before; what is kept gets the new version.
 template <class View>
-bool is_repetition(Stored<View>& before, const View& after, const Ownership& ownership) {
-  const auto version = std::exchange(before.view.meta.resource_version, after.meta.resource_version);
-  if (before.ownership == ownership && before.view == after) return true;
+bool is_repetition(Stored<View>& before, const Stored<View>& after) {
+  const auto version = std::exchange(before.view.meta.resource_version, after.view.meta.resource_version);
+  if (before.ownership == after.ownership && before.view == after.view) {
+    before.content = after.content;
+    return true;
+  }
   before.view.meta.resource_version = version;
   return false;
 }
@@ -307,8 +317,11 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
   bool replaced = false;
   bool is_held = false;
   Namespace::of(resource, [&](auto table_of, auto decode) {
-    auto view = decode(object);  // outside the lock: this is the long part
-    const Ownership ownership = read_ownership(object);
+    using View = std::remove_cvref_t<decltype(decode(object))>;
+    Stored<View> now{decode(object), read_ownership(object)};  // outside the lock: this is the long part
+    // Who wrote it knows what was applied; it is for those who come later.
+    if constexpr (kIsApplied<View>) now.content = source == Source::write ? 0 : content_of_ours(object);
+    const View& view = now.view;
 
     const std::lock_guard lock(mutex_);
     auto& slot = namespaces_[namespace_];
@@ -323,12 +336,12 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
       replaced = before.uid != view.meta.uid;
       const bool is_status = has_own_status(resource) && same_generation(before, view.meta);
       const bool is_own_status = source == Source::write && is_status;
-      if (source == Source::watch && is_repetition(found->second, view, ownership)) return;
+      if (source == Source::watch && is_repetition(found->second, now)) return;
       const bool is_known = is_own_status || is_record_of_pod(*slot, found->second.view, view);
       slot->erase_from_index(resource, found->second.view);
       if (!is_known) concerned.by(*slot, resource, found->second.view);  // whom it belonged to before
       note_service_change(concerned, &found->second.view, &view);
-      found->second = {std::move(view), ownership};
+      found->second = std::move(now);
       slot->insert_into_index(resource, found->second.view);
       drop_pods_of(*slot, resource, found->second.view);
       if (!is_known) concerned.by(*slot, resource, found->second.view);
@@ -336,7 +349,7 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
     } else {
       // The watch can be faster than the answer to a write: what it already saw deleted must not come back for good.
       if (source == Source::write && is_earlier(view.meta.resource_version, newest_deletion_[resource])) return;
-      const auto added = table.emplace(name, Stored{std::move(view), ownership}).first;
+      const auto added = table.emplace(name, std::move(now)).first;
       slot->insert_into_index(resource, added->second.view);
       drop_pods_of(*slot, resource, added->second.view);
       note_service_change(concerned, static_cast<decltype(&added->second.view)>(nullptr), &added->second.view);
@@ -488,7 +501,9 @@ std::optional<LiveObject> ClusterCache::live(Resource resource, const std::strin
     const auto found = table.find(name);
     if (found == table.end()) return std::nullopt;
     const auto& meta = found->second.view.meta;
-    return LiveObject{meta.uid, meta.resource_version, meta.generation, found->second.ownership};
+    LiveObject live{meta.uid, meta.resource_version, meta.generation, found->second.ownership};
+    if constexpr (kIsApplied<std::remove_cvref_t<decltype(found->second.view)>>) live.content = found->second.content;
+    return live;
   });
 }
 

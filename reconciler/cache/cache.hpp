@@ -34,8 +34,8 @@ class ClusterCache {
   /// before that a decision rests on concerns nobody.
   void upsert(Resource resource, const base::JsonValue& object) { store(resource, object, Source::watch); }
   /// The answer to our own write: as `upsert`, but what the watch saw deleted since is not kept, and the status of a
-  /// service or Model concerns nobody, unless its spec came along. Nor does a Job's record of what its Pod said, whoever
-  /// tells of it.
+  /// service or Model concerns nobody, unless its spec came along. Nor does a Job's record of what its Pod said,
+  /// whoever tells of it.
   void record_write(Resource resource, const base::JsonValue& object) { store(resource, object, Source::write); }
   /// A complete list: states count even when they look older (a server that was restored from a backup).
   void upsert_listed(Resource resource, const base::JsonValue& object) { store(resource, object, Source::list); }

@@ -214,6 +214,7 @@ Answer Store::apply(const ObjectPath& path, Json body, const std::string& manage
                                          [&](const Owned& owned) { return owned.fields.contains(field); });
     if (!still_owned) erase_path(after.object, field);
   }
+  if (live == nullptr) after.object.update(wanted);  // lists keep the order in which they are applied
   for (const auto& field : fields) set_path(after.object, field, *at_path(wanted, field));
   return commit(path, before, std::move(after), live == nullptr);
 }

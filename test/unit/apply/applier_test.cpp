@@ -93,6 +93,18 @@ TEST_CASE("an edit that was made while nobody was there is taken back by the nex
   CHECK(f.server.get(kDeployments + "/multi").body["spec"]["replicas"] == 1);
 }
 
+TEST_CASE("what another process of ours applied costs no call, unless the body is another") {
+  Fixture f;
+  f.server.apply(kDeployments + "/multi", deployment(1), "llmkube-reconciler");
+  f.server.merge_patch(kDeployments + "/multi", {{"metadata", {{"annotations", {{"x", "y"}}}}}}, "kubectl-edit");
+  f.see();
+  f.server.forget_calls();
+  for (int i = 0; i < 2; ++i) CHECK(f.applier->carry_out(kKey, wanting(deployment(1))).changes == 0);
+  CHECK(f.server.calls().empty());
+  CHECK(f.applier->carry_out(kKey, wanting(deployment(1, "a:2"))).changes == 1);
+  CHECK(f.server.count("PATCH", "deployments") == 1);
+}
+
 TEST_CASE("what somebody made with other values before we came is a conflict, and stays") {
   Fixture f;
   f.server.create(kDeployments, deployment(5), "kubectl-create");
