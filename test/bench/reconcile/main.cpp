@@ -253,7 +253,7 @@ int run(const Settings& settings) {
   fakes::Node node(*config, {.workers = 4});
   net::Server agents({.listen = "0.0.0.0:8081"});
   agents.route("GET", "/state", [&node](const net::Request& request) {
-    const std::string host(request.header("host").substr(0, request.header("host").find(':')));
+    const std::string host(request.head.value("host").substr(0, request.head.value("host").find(':')));
     const auto body = node.answer(host, "/state");
     return net::Response{.status = body ? 200 : 503, .body = body ? *body : "{}"};
   });
