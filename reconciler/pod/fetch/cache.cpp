@@ -201,6 +201,11 @@ Try<Seen> verify_file(const std::string& path, const Expected& expected, const s
   return seen;
 }
 
+void look_anew(const std::string& volume, const std::string& folder) {
+  if (folder.size() > volume.size()) look_anew(volume, folder_of(folder));
+  const File opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
 Try<KeyLock> KeyLock::take(const std::string& path, const std::stop_token& stop, const std::function<void()>& on_wait) {
   if (auto made = make_folder(folder_of(path)); !made) return std::unexpected(made.error());
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0664);

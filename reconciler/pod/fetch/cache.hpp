@@ -87,6 +87,11 @@ enum class Reach {
   none,
 };
 
+/// Has a network volume asked anew what is in `folder` and the folders above it, up to `volume`. An NFS client
+/// remembers for up to a minute that a name was not there, but not beyond the opening of the name's folder
+/// (close-to-open consistency, nfs(5)).
+void look_anew(const std::string& volume, const std::string& folder);
+
 /// One fetcher at a time, as far as the volume's locks reach. Held until destroyed.
 class KeyLock {
  public:

@@ -87,6 +87,11 @@ Try<Outcome> Run::fetch() {
     base::log::info("waiting", {{"key", plan_.key}, {"reason", "another fetcher holds the lock"}});
   });
   if (!lock) return std::unexpected(lock.error());
+  for (const auto& file : plan_.files) {
+    for (const auto& path : {path_of(file.name), layout_.record(file.name), stem_of(file.name, lock->reach())}) {
+      look_anew(plan_.volume, folder_of(path));
+    }
+  }
   sweep_partials(plan_.volume, kPartialAge);
   if (auto looked = look(); !looked) return std::unexpected(looked.error());
   const bool there = all_good();
