@@ -9,7 +9,9 @@ namespace {
 
 constexpr std::size_t kBlock = std::size_t{512} << 10U;  // a multiple of SHA-256's 64 bytes
 constexpr std::uint64_t kWindow = std::uint64_t{8} << 20U;
-constexpr std::uint64_t kDurableEvery = std::uint64_t{256} << 20U;
+// What a node that loses its power loses at most, whichever is less: bytes on a fast link, time on a thin one.
+constexpr std::uint64_t kDurableBytes = std::uint64_t{256} << 20U;
+constexpr std::chrono::seconds kDurableTime{10};
 
 }  // namespace
 
@@ -34,6 +36,7 @@ void Hasher::start(const Checkpoint& from) {
   saved_ = {};
   if (hash_.restore(from.hash, from.hashed)) saved_ = {from.hash, from.hashed};
   written_back_ = settled_ = durable_ = hash_.size();
+  durable_at_ = std::chrono::steady_clock::now();
   failure_.reset();
 }
 
@@ -72,7 +75,7 @@ void Hasher::run() {
     if (stop_) return;
     busy_ = true;
     hash_next(lock);
-    if (!failure_ && saved_.hashed >= durable_ + kDurableEvery) make_durable(lock);
+    if (!failure_ && durable_is_due()) make_durable(lock);
     busy_ = false;
     wake_.notify_all();
   }
@@ -102,12 +105,18 @@ void Hasher::settle(std::uint64_t hashed) {
   written_back_ = hashed;
 }
 
+bool Hasher::durable_is_due() const {
+  return saved_.hashed >= durable_ + kDurableBytes ||
+         (saved_.hashed > durable_ && std::chrono::steady_clock::now() - durable_at_ >= kDurableTime);
+}
+
 void Hasher::make_durable(std::unique_lock<std::mutex>& lock) {
   const Checkpoint checkpoint{identity_, {Span{0, saved_.hashed}}, saved_.hash, saved_.hashed};
   lock.unlock();
   auto written = partial_.write_durable(checkpoint);
   lock.lock();
   durable_ = checkpoint.hashed;
+  durable_at_ = std::chrono::steady_clock::now();
   if (!written) failure_ = std::move(written.error());
 }
 

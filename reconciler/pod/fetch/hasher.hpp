@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -39,6 +40,7 @@ class Hasher {
   void run();
   void hash_next(std::unique_lock<std::mutex>& lock);
   void settle(std::uint64_t hashed);
+  [[nodiscard]] bool durable_is_due() const;
   void make_durable(std::unique_lock<std::mutex>& lock);
 
   Partial& partial_;
@@ -53,6 +55,7 @@ class Hasher {
   std::uint64_t written_back_ = 0;
   std::uint64_t settled_ = 0;
   std::uint64_t durable_ = 0;
+  std::chrono::steady_clock::time_point durable_at_;
   std::optional<Failure> failure_;
   std::string buffer_;
   std::thread thread_;
