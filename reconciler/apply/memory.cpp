@@ -34,7 +34,8 @@ ApplyMemory::Verdict ApplyMemory::judge(const ChildKey& child, std::string_view 
   }
   if (!live) return clock_.steady() - entry.at < kWatchLag ? Verdict::settled : Verdict::apply;
   if (live->resource_version == entry.resource_version) return Verdict::settled;
-  if (is_earlier(live->resource_version, entry.resource_version)) return Verdict::settled;
+  // Only a list brings what is older than our write: it crossed it, or the server was restored from a backup.
+  if (is_earlier(live->resource_version, entry.resource_version)) return Verdict::apply;
   if (hash(live->uid) != entry.uid) return Verdict::apply;
   return live->ownership.ours == entry.ours ? Verdict::settled : Verdict::apply;
 }
