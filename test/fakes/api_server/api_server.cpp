@@ -440,9 +440,10 @@ Store ApiServer::snapshot() {
 
 void ApiServer::restore(const Store& older) {
   const std::lock_guard lock(mutex_);
+  compacted_ = store_.version() + 1;
   store_ = older;
+  store_.set_version(compacted_);
   store_.clear_events();
-  compacted_ = 0;
   ++watch_epoch_;
   changed_.notify_all();
 }

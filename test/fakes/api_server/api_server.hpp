@@ -87,7 +87,9 @@ class ApiServer {
   void up();
   /// The state as it is now, for `restore`.
   [[nodiscard]] Store snapshot();
-  /// As a server restored from a backup: an older state under older versions; watches are cut.
+  /// As a server restored from a backup by the book (etcdutl snapshot restore --bump-revision --mark-compacted): an
+  /// older state, whose objects have their older versions; new versions go on above all that were given out, and
+  /// watches that resume from before get 410. Without the bump a watch could resume in another history, unnoticed.
   void restore(const Store& older);
 
   struct Call {
