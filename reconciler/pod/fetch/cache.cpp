@@ -202,7 +202,8 @@ Try<Seen> verify_file(const std::string& path, const Expected& expected, const s
 }
 
 void look_anew(const std::string& volume, const std::string& folder) {
-  if (folder.size() > volume.size()) look_anew(volume, folder_of(folder));
+  const auto above = folder_of(folder);
+  if (folder.size() > volume.size() && above != folder) look_anew(volume, above);  // of "/" the volume's text is empty
   const File opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "common/api/source.hpp"
 #include "common/base/log.hpp"
@@ -87,11 +88,13 @@ Try<Outcome> Run::fetch() {
     base::log::info("waiting", {{"key", plan_.key}, {"reason", "another fetcher holds the lock"}});
   });
   if (!lock) return std::unexpected(lock.error());
+  std::set<std::string> folders;
   for (const auto& file : plan_.files) {
     for (const auto& path : {path_of(file.name), layout_.record(file.name), stem_of(file.name, lock->reach())}) {
-      look_anew(plan_.volume, folder_of(path));
+      folders.insert(folder_of(path));
     }
   }
+  for (const auto& folder : folders) look_anew(plan_.volume, folder);
   sweep_partials(plan_.volume, kPartialAge);
   if (auto looked = look(); !looked) return std::unexpected(looked.error());
   const bool there = all_good();

@@ -370,3 +370,9 @@ TEST_CASE("flags that make no sense are InvalidSource, with the fix") {
   CHECK(fetch::info_of(outcome.reason).exit_code == 2);
   CHECK(world.volume.files().empty());
 }
+
+TEST_CASE("the folders of a volume are looked at anew, also where the volume is the root") {
+  fetch::look_anew("", "/");
+  fetch::look_anew("", "/proc/self");
+  fetch::look_anew(".", "./nowhere/at/all");
+}
