@@ -75,6 +75,7 @@ struct Form {
   Text fix;
 };
 constexpr Form kKey{kube::is_qualified_name, "is no key of a label", "write [domain/]name"};
+constexpr Form kLabelValue{kube::is_label_value, "is no value of a label", "write letters, digits, -, _ and ."};
 constexpr Form kLabel{kube::is_dns1123_label, "is no such name", "write lower-case letters, digits and -"};
 constexpr Form kName{kube::is_dns1123_subdomain, "is no name of an object",
                      "write lower-case letters, digits, - and ."};
@@ -351,9 +352,9 @@ class Judge {
     for (const auto& member : map.GetObject()) {
       const auto key = base::as_string(&member.name).value_or("");
       if (!kube::is_qualified_name(key)) {
-        say(path.key(key), nullptr, "is no key of a label", "write [domain/]name");
-      } else if (member.value.IsString() && !kube::is_label_value(base::as_string(&member.value).value_or(""))) {
-        say(path.key(key), &member.value, "is no value of a label", "write letters, digits, -, _ and .");
+        say(path.key(key), nullptr, kKey.what, kKey.fix);
+      } else {
+        text(kLabelValue, member.value, path.key(key));
       }
     }
   }
@@ -392,11 +393,7 @@ class Judge {
   void label_values(const JsonValue& value, const FieldPath& path) const {
     const JsonValue* list = list_in(value, "values");
     if (list == nullptr) return;
-    each(*list, path.child("values"), [&](const JsonValue& item, const FieldPath& at) {
-      const auto text = base::as_string(&item);
-      if (text && !kube::is_label_value(*text))
-        say(at, &item, "is no value of a label", "write letters, digits, -, _ and .");
-    });
+    each(*list, path.child("values"), [&](const JsonValue& item, const FieldPath& at) { text(kLabelValue, item, at); });
   }
 
   void node_requirement(const JsonValue& value, const FieldPath& path) const {
