@@ -34,6 +34,17 @@ std::string phase_of(const Decision& decision) {
   return json::parse(*decision.status)["status"]["phase"];
 }
 
+/// The Pod of the fetch Job has said its last word, and the Job has no record of it yet.
+Scene unrecorded_scene_of(const std::string& model) {
+  Scene scene = scene_of(model);
+  scene.add_fetched(model);
+  scene.observed.jobs.back().fetched.clear();
+  scene.add_fetch_pod(model, R"({"phase":"Succeeded","containerStatuses":[{"name":"model-fetch","state":{"terminated":
+    {"exitCode":0,"message":)" + base::quote_json(fetch_result(model)) +
+                                 "}}}]}");
+  return scene;
+}
+
 }  // namespace
 
 TEST_CASE("a Model tells the story of its files") {
@@ -98,12 +109,7 @@ TEST_CASE("a written Model status is not written again") {
 }
 
 TEST_CASE("the last word of model-fetch is copied to the Job") {
-  Scene scene = scene_of("a");
-  scene.add_fetched("a");
-  scene.observed.jobs.back().fetched.clear();
-  scene.add_fetch_pod("a", R"({"phase":"Succeeded","containerStatuses":[{"name":"model-fetch","state":{"terminated":
-    {"exitCode":0,"message":)" +
-                               base::quote_json(fetch_result("a")) + "}}}]}");
+  Scene scene = unrecorded_scene_of("a");
   const auto decision = decide(scene);
   REQUIRE(decision.annotations.size() == 1);
   CHECK(decision.annotations[0].kind == Kind::job);
@@ -112,12 +118,7 @@ TEST_CASE("the last word of model-fetch is copied to the Job") {
 }
 
 TEST_CASE("to record on the Job what its Pod said changes no decision") {
-  Scene scene = scene_of("a");
-  scene.add_fetched("a");
-  scene.observed.jobs.back().fetched.clear();
-  scene.add_fetch_pod("a", R"({"phase":"Succeeded","containerStatuses":[{"name":"model-fetch","state":{"terminated":
-    {"exitCode":0,"message":)" +
-                               base::quote_json(fetch_result("a")) + "}}}]}");
+  Scene scene = unrecorded_scene_of("a");
   SECTION("of the Job that is wanted") {}
   SECTION("of one whose files are in use until those of a newer one are there") {
     scene.add_model("a", R"({"source": "https://models.example/newer.gguf"})");
