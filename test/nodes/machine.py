@@ -66,9 +66,17 @@ def make_initramfs(folder, root, tools, programs):
         with open(f"{stage}/opt/{name}", "w") as file:
             file.write(f'#!/bin/sh\nexec /opt/lib/{LOADER} --library-path /opt/lib /opt/bin/{name} "$@"\n')
         os.chmod(f"{stage}/opt/{name}", 0o755)
-    for path, text in {"etc/passwd": "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\nstatd:x:100:65534::/:/bin/sh\n_rpc:x:101:65534::/:/bin/sh\n",
-                       "etc/group": "root:x:0:\nnogroup:x:65534:\n", "etc/netconfig": open(root + "/etc/netconfig").read(),
-                       "etc/hosts": "127.0.0.1 localhost\n", "etc/services": "sunrpc 111/tcp portmapper\nsunrpc 111/udp portmapper\nnfs 2049/tcp\nnfs 2049/udp\n", "init": INIT.replace("MODULES", " ".join(MODULES))}.items():
+    files = {
+        "etc/passwd": "".join(f"{name}:x:{number}:{group}::/:/bin/sh\n" for name, number, group in
+                              [("root", 0, 0), ("nobody", 65534, 65534), ("statd", 100, 65534), ("_rpc", 101, 65534)]),
+        "etc/group": "root:x:0:\nnogroup:x:65534:\n",
+        "etc/hosts": "127.0.0.1 localhost\n",
+        "etc/services": "".join(f"{name} {port}/{kind} {alias}\n" for name, port, alias in [("sunrpc", 111, "portmapper"), ("nfs", 2049, "")]
+                                for kind in ("tcp", "udp")),
+        "init": INIT.replace("MODULES", " ".join(MODULES)),
+    }
+    copy(root + "/etc/netconfig", stage + "/etc/netconfig")
+    for path, text in files.items():
         os.makedirs(os.path.dirname(f"{stage}/{path}"), exist_ok=True)
         with open(f"{stage}/{path}", "w") as file:
             file.write(text)
@@ -113,7 +121,6 @@ class Machine:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"{self.name}: qemu did not start")
                 time.sleep(0.1)
-        self.tty.settimeout(5)
         self.tty.settimeout(120)
         received = b""
         while not received.endswith(b"AWAKE\n"):

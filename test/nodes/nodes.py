@@ -64,7 +64,8 @@ class Site:
         self.server.power_on()
         self.server.await_boot()
         self.server.sh("echo 127.0.0.1 models.example >>/etc/hosts; chmod 1777 /tmp")
-        self.server.sh("mkdir -p /srv && mount -t ext4 /dev/vda /srv && mount -t nfsd nfsd /proc/fs/nfsd; mkdir -p /var/lib/nfs/v4recovery; touch /etc/exports /var/lib/nfs/etab /var/lib/nfs/rmtab")
+        self.server.sh("mkdir -p /srv && mount -t ext4 /dev/vda /srv && mount -t nfsd nfsd /proc/fs/nfsd && "
+                       "mkdir -p /var/lib/nfs/v4recovery && touch /etc/exports /var/lib/nfs/etab /var/lib/nfs/rmtab")
         for number in (0, 1):
             self.server.sh(f"ip address add 10.0.{number}.1/24 dev eth{number} && ip link set eth{number} up")
         self.server.sh(f"{LOCKS} && rpc.mountd && "
