@@ -138,10 +138,13 @@ std::chrono::nanoseconds Sampler::interval(const State& state, Time now) const {
                     std::chrono::nanoseconds(timing_.settled), std::chrono::nanoseconds(timing_.settled_longest));
 }
 
-Sampler::Time Sampler::due_after(Time asked, const State& state, Time now) const {
-  const auto pace = interval(state, now);
+Sampler::Time Sampler::next_turn(Time asked, std::chrono::nanoseconds pace, const Timing& timing) {
   const Time due = asked + pace;
-  return pace < timing_.settled ? due : due - due.time_since_epoch() % (timing_.settled / 5);
+  return pace < timing.settled ? due : due - due.time_since_epoch() % (timing.settled / 5);
+}
+
+Sampler::Time Sampler::due_after(Time asked, const State& state, Time now) const {
+  return next_turn(asked, interval(state, now), timing_);
 }
 
 void Sampler::run() {

@@ -83,10 +83,14 @@ class Sampler {
 
   /// Asks until `stop`; any number of threads may.
   void run();
+
+  using Time = std::chrono::steady_clock::time_point;
+  /// When one that was asked at `asked` is due again. At the pace of settled ones it is up to a fifth of
+  /// `timing.settled` early, so that those of one span have one time and are asked in one go.
+  [[nodiscard]] static Time next_turn(Time asked, std::chrono::nanoseconds pace, const Timing& timing);
   void stop();
 
  private:
-  using Time = std::chrono::steady_clock::time_point;
   /// What is asked, and where it is.
   struct Place {
     What what;
@@ -122,7 +126,6 @@ class Sampler {
   [[nodiscard]] bool knock(std::unique_lock<std::mutex>& lock, const Place& place);
   [[nodiscard]] bool take_answer(State& state, const base::Result<std::string>& body) const;
   [[nodiscard]] std::chrono::nanoseconds interval(const State& state, Time now) const;
-  /// When the next answer of one that was asked at that time is due.
   [[nodiscard]] Time due_after(Time asked, const State& state, Time now) const;
   /// Calls `visit` for the state of each place that `key` wants.
   template <class Visit>

@@ -1,7 +1,6 @@
 #include "reconciler/sample/sampler.hpp"
 
 #include <atomic>
-#include <map>
 #include <mutex>
 #include <thread>
 
@@ -337,31 +336,17 @@ TEST_CASE("where no Service gives an answer, none is asked for a while") {
 }
 
 TEST_CASE("settled Pods whose time comes within the same span are asked in one go") {
-  using Clock = std::chrono::steady_clock;
-  auto timing = Fixture::quick();
-  timing.settled = 2500ms;
-  const auto span = timing.settled / 5;
-  std::mutex mutex;
-  std::map<std::string, std::vector<Clock::time_point>> times;
-  const auto fetch = [&](const std::string& ip, int, const std::string&) -> base::Result<std::string> {
-    const std::lock_guard lock(mutex);
-    times[ip].push_back(Clock::now());
-    return state("1");
+  Sampler::Timing timing;
+  timing.settled = 10s;
+  const auto next = [&](std::chrono::milliseconds asked, std::chrono::nanoseconds pace) {
+    return Sampler::next_turn(Sampler::Time{asked}, pace, timing).time_since_epoch();
   };
-  Sampler sampler(
-      fetch, [](const std::string&, int) { return Knock::open; }, [](const Key&) {}, timing);
-  std::thread thread([&] { sampler.run(); });
-  while (Clock::now().time_since_epoch() % span > 50ms) std::this_thread::sleep_for(1ms);
-  sampler.want(kOne, {{.what = What::agent, .name = "a", .ip = "10.0.0.1"}}, false);
-  std::this_thread::sleep_for(200ms);
-  sampler.want(kTwo, {{.what = What::agent, .name = "b", .ip = "10.0.0.2"}}, false);
-  const auto asked_twice = [&] {
-    const std::lock_guard lock(mutex);
-    return times["10.0.0.1"].size() >= 2 && times["10.0.0.2"].size() >= 2;
-  };
-  CHECK(Fixture::eventually(asked_twice));
-  sampler.stop();
-  thread.join();
-  CHECK(times["10.0.0.2"].at(0) - times["10.0.0.1"].at(0) >= 200ms);
-  CHECK(times["10.0.0.2"].at(1) - times["10.0.0.1"].at(1) < 120ms);
+  CHECK(next(20000ms, 10s) == 30s);
+  CHECK(next(21999ms, 10s) == 30s);
+  CHECK(next(22000ms, 10s) == 32s);
+  CHECK(next(21999ms, 13s) == 34s);
+  SECTION("others at their own pace, to the moment") {
+    CHECK(next(21999ms, 9999ms) == 31998ms);
+    CHECK(next(21999ms, 500ms) == 22499ms);
+  }
 }
