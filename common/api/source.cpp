@@ -19,12 +19,6 @@ constexpr std::string_view kDefaultRevision = "main";
 
 bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
 std::unexpected<base::Error> bad(std::string_view source, std::string what, std::string fix) {
   return base::fail(std::move(what), without_secrets(source), std::move(fix));
 }
@@ -128,7 +122,7 @@ base::Result<Source> web(std::string_view source, std::string_view rest, bool ha
     return bad(source, "holds a blank or control character", "write it percent-encoded: %20");
   }
   if (!has_port(authority)) return bad(source, "has a port that no host can have", "write 1 to 65535, or none");
-  const auto host = lower(authority);
+  const auto host = base::lower(authority);
   if (host == "huggingface.co" || host == "www.huggingface.co" || host == "hf.co") {
     rest.remove_prefix(std::min(rest.size(), authority.size() + 1));
     return hf_page(source, rest, has_files);
@@ -203,7 +197,7 @@ unsigned shard_number(std::string_view digits) {
 }  // namespace
 
 base::Result<Source> parse_source(std::string_view source, bool has_files) {
-  const auto low = lower(source.substr(0, 8));
+  const auto low = base::lower(source.substr(0, 8));
   for (const auto& scheme : kSchemes) {
     if (low.starts_with(scheme.prefix)) return scheme.parse(source, source.substr(scheme.prefix.size()), has_files);
   }

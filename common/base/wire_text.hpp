@@ -4,6 +4,10 @@
 
 namespace base {
 
+/// Of upper and lower case of ASCII letters the lower one; every other byte as it is, whatever the locale.
+[[nodiscard]] constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+[[nodiscard]] std::string lower(std::string_view text);
+
 /// Equal where upper and lower case of ASCII letters are one, as in the field names of HTTP (RFC 9110, 5.1).
 [[nodiscard]] bool same_word(std::string_view a, std::string_view b);
 

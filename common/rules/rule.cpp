@@ -8,6 +8,7 @@
 #include "common/api/inference_service.hpp"
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
+#include "common/base/wire_text.hpp"
 #include "common/kube/names.hpp"
 
 namespace rules {
@@ -81,11 +82,10 @@ const Rule& rule(std::string_view id) {
 
 std::string as_label(std::string_view name) {
   std::string out;
-  for (const char c : name.substr(0, kube::kMaxLabelLength)) {
-    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    const bool fits = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9');
+  for (const char c : base::lower(name.substr(0, kube::kMaxLabelLength))) {
+    const bool fits = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
     if (fits) {
-      out += lower;
+      out += c;
     } else if (!out.empty() && out.back() != '-') {
       out += '-';
     }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/text.hpp"
+#include "common/base/wire_text.hpp"
 
 namespace fetch {
 namespace {
@@ -224,14 +225,8 @@ GgufHeader read_all(Cursor& cursor, std::uint64_t file_size) {
   return header;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
 std::string title_of(std::string_view page) {
-  const auto low = lower(page);
+  const auto low = base::lower(page);
   const auto open = low.find("<title");
   const auto begin = open == std::string::npos ? open : low.find('>', open);
   if (begin == std::string::npos) return {};
@@ -272,7 +267,7 @@ std::string describe_wrong_start(std::string_view first_bytes) {
     if (first_bytes.starts_with(start.bytes)) return std::string(start.name);
   }
   const auto text = base::trim(first_bytes.substr(0, 4096));
-  const auto low = lower(text.substr(0, 64));
+  const auto low = base::lower(text.substr(0, 64));
   if (low.starts_with("<!doctype html") || low.starts_with("<html") || low.starts_with("<head")) {
     const auto title = title_of(text);
     return title.empty() ? "an HTML page" : "an HTML page (title: " + title + ")";

@@ -7,20 +7,13 @@
 #include "common/api/source.hpp"
 #include "common/base/base64.hpp"
 #include "common/base/text.hpp"
+#include "common/base/wire_text.hpp"
 
 namespace fetch {
 namespace {
 
 constexpr std::size_t kLongestTag = 512;
 constexpr std::size_t kSha256Bytes = 32;
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return lower(c); });
-  return out;
-}
 
 /// Cuts `text` at the first `separator`; nothing when there is none.
 std::optional<std::string_view> take_until(std::string_view& text, char separator) {
@@ -43,7 +36,7 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
 std::optional<ContentRange> parse_content_range(std::string_view text) {
   text = base::trim(text);
   const auto unit = take_until(text, ' ');
-  if (!unit || lower(*unit) != "bytes") return std::nullopt;
+  if (!unit || !base::same_word(*unit, "bytes")) return std::nullopt;
   const auto range = take_until(text, '/');
   if (!range) return std::nullopt;
   ContentRange out;
@@ -76,7 +69,7 @@ std::string sha256_of_linked_etag(std::string_view text) {
   text = base::trim(text);
   if (text.starts_with("W/")) text.remove_prefix(2);
   if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
-  const auto hex = lower(text);
+  const auto hex = base::lower(text);
   const bool fits = hex.size() == 2 * kSha256Bytes && hex.find_first_not_of("0123456789abcdef") == std::string::npos;
   return fits ? hex : std::string();
 }
@@ -88,7 +81,7 @@ std::string sha256_of_base64(std::string_view text) {
 
 std::string sha256_of_repr_digest(std::string_view text) {
   constexpr std::string_view kMark = "sha-256=:";
-  const auto at = lower(text).find(kMark);
+  const auto at = base::lower(text).find(kMark);
   if (at == std::string::npos) return {};
   text.remove_prefix(at + kMark.size());
   const auto value = take_until(text, ':');
@@ -99,11 +92,11 @@ std::string origin_of(std::string_view url) {
   const std::string plain = api::without_secrets(url);
   const auto scheme_end = plain.find("://");
   if (scheme_end == std::string::npos) return {};
-  const std::string scheme = lower(plain.substr(0, scheme_end));
+  const std::string scheme = base::lower(plain.substr(0, scheme_end));
   if (scheme != "http" && scheme != "https") return {};
   const auto host_begin = scheme_end + 3;
   const auto host_end = std::min(plain.find('/', host_begin), plain.size());
-  std::string host = lower(plain.substr(host_begin, host_end - host_begin));
+  std::string host = base::lower(plain.substr(host_begin, host_end - host_begin));
   const auto bracket = host.rfind(']');
   const auto colon = host.find(':', bracket == std::string::npos ? 0 : bracket);
   if (colon == std::string::npos) host += scheme == "https" ? ":443" : ":80";

@@ -17,24 +17,14 @@
 #include <stdexcept>
 #include <thread>
 
+#include "common/base/text.hpp"
+#include "common/base/wire_text.hpp"
 #include "test/fakes/file_host/connection.hpp"
 
 namespace fakes {
 namespace {
 
 using Bytes = std::uint64_t;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
-std::string_view trim(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ') || text.ends_with('\r')) text.remove_suffix(1);
-  return text;
-}
 
 HostRequest parse_head(std::string_view head) {
   HostRequest request;
@@ -51,7 +41,7 @@ HostRequest parse_head(std::string_view head) {
     head.remove_prefix(end + 2);
     const auto colon = field.find(':');
     if (colon == std::string_view::npos) continue;
-    request.headers.emplace_back(field.substr(0, colon), trim(field.substr(colon + 1)));
+    request.headers.emplace_back(field.substr(0, colon), base::trim(field.substr(colon + 1)));
   }
   return request;
 }
@@ -124,9 +114,8 @@ const char* phrase(int status) {
 }  // namespace
 
 std::string HostRequest::header(std::string_view name) const {
-  const auto wanted = lower(name);
   for (const auto& [key, value] : headers) {
-    if (lower(key) == wanted) return value;
+    if (base::same_word(key, name)) return value;
   }
   return {};
 }
