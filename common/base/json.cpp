@@ -5,7 +5,6 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
-#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -111,7 +110,7 @@ Result<JsonDocument> parse_json(std::string_view text, std::string_view where) {
   JsonDocument document;
   // Parsed in place, in a copy that lives as long as the document: its strings need no memory of their own.
   auto* const copy = static_cast<char*>(document.GetAllocator().Malloc(text.size() + kPadding));
-  std::ranges::fill(std::ranges::copy(text, copy).out, copy + text.size() + kPadding, '\0');
+  std::memset(copy + text.copy(copy, text.size()), 0, kPadding);
   PlaceStream stream(copy);
   rapidjson::ParseResult result;
   auto generate = [&](JsonDocument& into) {
