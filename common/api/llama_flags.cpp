@@ -217,6 +217,11 @@ std::size_t take_values(std::span<const std::string_view> args, std::size_t at, 
 
 }  // namespace
 
+bool may_be_other_build(std::string_view image) {
+  static const std::string known = "b" + std::to_string(kLlamaBuild);
+  return !image.empty() && !image.substr(0, image.find('@')).ends_with(known);
+}
+
 std::span<const LlamaFlag> llama_flags() {
   static_cast<void>(index());
   return kFlags;
@@ -254,6 +259,11 @@ std::string ParsedFlag::key() const {
   return name.substr(std::min(name.find_first_not_of('-'), name.size()));
 }
 
+bool ParsedFlag::may_be_known_elsewhere() const {
+  const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.'; };
+  return problem == FlagProblem::unknown && std::ranges::all_of(name, fits) && !key().empty();
+}
+
 std::vector<ParsedFlag> parse_llama_flags(const std::vector<std::string>& args) {
   const std::vector<std::string_view> words(args.begin(), args.end());
   std::vector<ParsedFlag> out;
@@ -284,6 +294,8 @@ void parse_llama_flags(std::span<const std::string_view> args, std::vector<Parse
       if (value_follows) {
         parsed.value_index = i;
         parsed.value = args[i++];
+      } else if (!joined && parsed.problem == FlagProblem::unknown) {
+        parsed.value = "true";
       }
     } else {
       parsed.flag = entry->flag;

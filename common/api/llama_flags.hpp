@@ -43,6 +43,10 @@ struct LlamaFlag {
   std::string_view instead = {};
 };
 
+/// Whether the table may not hold for the image that a service names (`spec.image`): true unless it names none or its
+/// tag ends in the build, as in `llama.cpp:server-cuda-b11669`.
+[[nodiscard]] bool may_be_other_build(std::string_view image);
+
 /// All rows.
 [[nodiscard]] std::span<const LlamaFlag> llama_flags();
 /// How many rows have a decision of ours (a use other than `model`, or a field that says the same).
@@ -76,7 +80,7 @@ struct ParsedFlag {
   const LlamaFlag* flag = nullptr;
   /// As written, without a value: "-c".
   std::string name;
-  /// Its value; "true" or "false" for switches. Two values (arity 2) have a blank between them.
+  /// Its value; "true" or "false" for switches, of unknown flags too. Two values (arity 2) have a blank between them.
   std::string value;
   /// Where in the list it stands, and where its value stands (the same for `--flag=value` and switches).
   std::size_t index = 0;
@@ -85,6 +89,9 @@ struct ParsedFlag {
 
   /// The preset key; for an unknown flag its name without dashes.
   [[nodiscard]] std::string key() const;
+  /// Whether it is no flag of this build, but one that another build may know: a preset takes its key, in small
+  /// letters.
+  [[nodiscard]] bool may_be_known_elsewhere() const;
 };
 
 /// Reads an argument list as llama-server does, and `--flag=value` too, which it does not take itself. Appends its

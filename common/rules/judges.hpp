@@ -39,6 +39,7 @@ void quantised_cache(const Service& service, const Report& report);
 
 // service_flags.cpp
 void flag_unknown(const Service& service, const Report& report);
+void flag_other_build(const Service& service, const Report& report);
 void flag_word(const Service& service, const Report& report);
 void flag_value_missing(const Service& service, const Report& report);
 void flag_value_unexpected(const Service& service, const Report& report);

@@ -67,6 +67,8 @@ struct Service {
   /// With the default when absent; empty when it is no text.
   std::string_view runtime;
   bool router = false;
+  /// The table of flags may not hold for its image.
+  bool other_build = false;
   std::vector<ModelItem> models;
   std::vector<ArgumentList> arguments;
   /// Of all lists, one behind the other.

@@ -16,6 +16,9 @@ using api::LlamaFlag;
 using api::ParsedFlag;
 using base::JsonValue;
 
+/// Of llama-server, as messages name it.
+std::string build() { return std::to_string(api::kLlamaBuild); }
+
 /// Calls `visit(list, flag)` for each flag of each list.
 template <class Visit>
 void for_each_flag(const Service& service, const Visit& visit) {
@@ -43,6 +46,16 @@ void report_problem(const Service& service, const Report& report, FlagProblem pr
   });
 }
 
+/// Calls `visit(list, flag)` for each flag that the table does not know. `elsewhere`: another build may, and does when
+/// the service's image is of one; else nobody does.
+template <class Visit>
+void for_each_unknown(const Service& service, bool elsewhere, const Visit& visit) {
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
+    const bool is_unknown = flag.problem == FlagProblem::unknown && word_at(list, flag.index) != nullptr;
+    if (is_unknown && (service.other_build && flag.may_be_known_elsewhere()) == elsewhere) visit(list, flag);
+  });
+}
+
 /// Known and of the wanted use; removed flags have a rule of their own.
 bool is_usable(const ParsedFlag& flag, FlagUse use) {
   return flag.flag != nullptr && flag.flag->removed.empty() && flag.flag->use == use;
@@ -57,6 +70,36 @@ void for_each_value(const Service& service, const Visit& visit) {
     if (counts) visit(list, flag);
   });
 }
+
+/// Calls `visit(list, flag)` for each flag that the table knows as one that was.
+template <class Visit>
+void for_each_removed(const Service& service, const Visit& visit) {
+  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
+    if (flag.flag != nullptr && !flag.flag->removed.empty()) visit(list, flag);
+  });
+}
+
+/// Calls `visit(list, flag, takes)` for each flag whose value the build of the table does not take.
+template <class Visit>
+void for_each_refused(const Service& service, const Visit& visit) {
+  for_each_value(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
+    if (const auto takes = api::value_refused(*flag.flag, flag.value)) visit(list, flag, std::string(*takes));
+  });
+}
+
+/// Looking for the nearest of 280 names is dear; who has many unknown flags needs another kind of help.
+class Guesses {
+ public:
+  /// "did you mean --seed?", or nothing.
+  std::string nearest(const ParsedFlag& flag) {
+    constexpr int kMost = 32;
+    const std::string near = asked_++ < kMost ? api::nearest_llama_flag(flag.name) : std::string{};
+    return near.empty() ? near : "did you mean " + near + "?";
+  }
+
+ private:
+  int asked_ = 0;
+};
 
 /// The field of `owner` that says the same as the flag, when it is set.
 const JsonValue* field_of(const LlamaFlag& flag, const JsonValue& owner) {
@@ -87,15 +130,27 @@ std::string instead_of(const LlamaFlag& flag) {
 }  // namespace
 
 void flag_unknown(const Service& service, const Report& report) {
-  // Looking for the nearest of 280 names is dear; who has that many unknown flags needs another kind of help.
-  constexpr int kMaxGuesses = 32;
-  int guesses = 0;
-  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
-    if (flag.problem != FlagProblem::unknown || word_at(list, flag.index) == nullptr) return;
-    const std::string near = guesses++ < kMaxGuesses ? api::nearest_llama_flag(flag.name) : std::string{};
+  Guesses guesses;
+  for_each_unknown(service, false, [&](const ArgumentList& list, const ParsedFlag& flag) {
+    const std::string near = guesses.nearest(flag);
+    at_word(service, report, list, flag.index, {build(), near.empty() ? "llama-server --help lists them" : near});
+  });
+}
+
+/// What would be a mistake for the build of the table, for a service whose image may be of another one.
+void flag_other_build(const Service& service, const Report& report) {
+  if (!service.other_build) return;
+  constexpr std::string_view kNoLoad = "the model does not load";
+  Guesses guesses;
+  for_each_unknown(service, true, [&](const ArgumentList& list, const ParsedFlag& flag) {
     at_word(service, report, list, flag.index,
-            {std::to_string(api::kLlamaBuild),
-             near.empty() ? "llama-server --help lists them" : "did you mean " + near + "?"});
+            {build(), "knows no such flag", "no model starts", guesses.nearest(flag)});
+  });
+  for_each_removed(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
+    at_word(service, report, list, flag.index, {build(), "has it no more", kNoLoad, flag.flag->removed});
+  });
+  for_each_refused(service, [&](const ArgumentList& list, const ParsedFlag& flag, const std::string& takes) {
+    at_word(service, report, list, flag.value_index, {build(), "takes no such value", kNoLoad, "it takes " + takes});
   });
 }
 
@@ -112,9 +167,9 @@ void flag_value_unexpected(const Service& service, const Report& report) {
 }
 
 void flag_removed(const Service& service, const Report& report) {
-  for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
-    if (flag.flag != nullptr && !flag.flag->removed.empty())
-      at_word(service, report, list, flag.index, {std::to_string(api::kLlamaBuild), flag.flag->removed});
+  if (service.other_build) return;
+  for_each_removed(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
+    at_word(service, report, list, flag.index, {build(), flag.flag->removed});
   });
 }
 
@@ -136,17 +191,19 @@ void flag_place(const Service& service, const Report& report) {
 
 void flag_text(const Service& service, const Report& report) {
   for_each_flag(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
-    if (flag.flag == nullptr || flag.problem != FlagProblem::none || flag.flag->arity == 0) return;
-    const bool in_preset = flag.flag->use == FlagUse::model;
+    const bool elsewhere = service.other_build && flag.may_be_known_elsewhere();
+    const bool has_value = flag.flag != nullptr && flag.problem == FlagProblem::none && flag.flag->arity > 0;
+    if (!has_value && !elsewhere) return;
+    const bool in_preset = elsewhere || flag.flag->use == FlagUse::model;
     const auto problem = in_preset ? api::preset_value_problem(flag.value) : api::argument_problem(flag.value);
     if (problem) at_word(service, report, list, flag.value_index, {*problem});
   });
 }
 
 void flag_value(const Service& service, const Report& report) {
-  for_each_value(service, [&](const ArgumentList& list, const ParsedFlag& flag) {
-    if (const auto takes = api::value_refused(*flag.flag, flag.value))
-      at_word(service, report, list, flag.value_index, {"--" + std::string(flag.flag->key), *takes});
+  if (service.other_build) return;
+  for_each_refused(service, [&](const ArgumentList& list, const ParsedFlag& flag, const std::string& takes) {
+    at_word(service, report, list, flag.value_index, {"--" + std::string(flag.flag->key), takes});
   });
 }
 
@@ -240,7 +297,9 @@ void env_reserved(const Service& service, const Report& report) {
     if (flag != nullptr && name.starts_with("LLAMA_")) {
       report.at(path.child("name"), &value, {instead_of(*flag)});
     } else if (name.starts_with("LLAMA_ARG_")) {
-      report.at(path.child("name"), &value, {"leave it out: this build knows no such flag"});
+      report.at(
+          path.child("name"), &value,
+          {service.other_build ? "put the flag into spec.extraArgs" : "leave it out: this build knows no such flag"});
     }
   });
 }

@@ -21,15 +21,21 @@ void set(PresetSettings& settings, std::string key, std::string value) {
   }
 }
 
+/// Whether a flag is a key of the preset. For an image of another build, what the table does not know is the user's
+/// word.
+bool is_key(const api::ParsedFlag& flag, bool other_build) {
+  if (flag.problem != api::FlagProblem::none) return other_build && flag.may_be_known_elsewhere();
+  return flag.flag->use == api::FlagUse::model && (other_build || flag.flag->removed.empty());
+}
+
 /// The flags of one argument list that concern a model, each key once.
-PresetSettings argument_settings(const std::vector<std::string>& args) {
+PresetSettings argument_settings(const std::vector<std::string>& args, bool other_build) {
   PresetSettings settings;
   for (auto& flag : api::parse_llama_flags(args)) {
-    if (flag.problem != api::FlagProblem::none || flag.flag->use != api::FlagUse::model || !flag.flag->removed.empty())
-      continue;
+    if (!is_key(flag, other_build)) continue;
     const std::string key = flag.key();
     const auto there = std::ranges::find(settings, key, &PresetSettings::value_type::first);
-    const bool joins = there != settings.end() && api::joins_values(*flag.flag);
+    const bool joins = there != settings.end() && flag.flag != nullptr && api::joins_values(*flag.flag);
     set(settings, key, joins ? there->second + "," + flag.value : std::move(flag.value));
   }
   return settings;
@@ -77,9 +83,10 @@ PresetSettings field_settings(const Plan& plan, const ServedModel& model) {
 
 PresetSettings model_settings(const Plan& plan, const ServedModel& model) {
   PresetSettings settings = field_settings(plan, model);
-  set_all(settings, argument_settings(plan.spec().settings.extra_args));
+  const bool other_build = api::may_be_other_build(plan.spec().image);
+  set_all(settings, argument_settings(plan.spec().settings.extra_args, other_build));
   for (const auto& row : override_fields()) set(settings, std::string(row.key), row.value({plan, model}));
-  set_all(settings, argument_settings(model.entry.settings.extra_args));
+  set_all(settings, argument_settings(model.entry.settings.extra_args, other_build));
   return settings;
 }
 

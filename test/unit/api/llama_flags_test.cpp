@@ -68,6 +68,29 @@ TEST_CASE("an argument list is read as llama-server reads it") {
   for (const auto& flag : flags) CHECK(flag.problem == FlagProblem::none);
 }
 
+TEST_CASE("what another build may know has the form of a preset's key") {
+  const auto flags = api::parse_llama_flags({"--newer-flag", "7", "--newer-switch", "--no-newer", "--newer=a b",
+                                             "--Odd", "--under_score", "--", "--seed", "1", "-9"});
+  REQUIRE(flags.size() == 9);
+  const auto may_be = [&](std::size_t i) { return flags[i].may_be_known_elsewhere(); };
+  for (const std::size_t i : {0U, 1U, 2U, 3U}) CHECK(may_be(i));
+  for (const std::size_t i : {4U, 5U, 6U, 7U, 8U}) CHECK_FALSE(may_be(i));
+  CHECK(flags[0].key() == "newer-flag");
+  CHECK(flags[0].value == "7");
+  CHECK(flags[1].value == "true");
+  CHECK(flags[2].key() == "no-newer");
+  CHECK(flags[3].value == "a b");
+}
+
+TEST_CASE("an image that a service names may be of another build, unless its tag says the table's") {
+  CHECK_FALSE(api::may_be_other_build(""));
+  CHECK_FALSE(api::may_be_other_build("mirror.example/llama.cpp:server-cuda-b11669"));
+  CHECK_FALSE(api::may_be_other_build("mirror.example/llama.cpp:server-b11669@sha256:0123"));
+  CHECK(api::may_be_other_build("ghcr.io/ggml-org/llama.cpp:server-b12000"));
+  CHECK(api::may_be_other_build("ghcr.io/ggml-org/llama.cpp:server"));
+  CHECK(api::may_be_other_build("mirror.example/llama.cpp@sha256:0123"));
+}
+
 TEST_CASE("what is wrong with an argument list is said by place") {
   const auto flags =
       api::parse_llama_flags({"word", "--mlock", "word", "-fa", "--jinja", "--no-warmup=1", "--ctx-size"});

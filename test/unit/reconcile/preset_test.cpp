@@ -104,6 +104,23 @@ TEST_CASE("-1 and 0 GPU layers mean all, and none is said without a GPU") {
   CHECK(preset_of(without).find("n-gpu-layers") == std::string::npos);
 }
 
+TEST_CASE(
+    "flags that the table does not know are keys of the preset where the image is of another build, and only there") {
+  const auto with_image = [](const std::string& image) {
+    Scene scene(R"({"runtime": "llamacpp-router", "image": ")" + image + R"(",
+      "extraArgs": ["--newer-flag", "7", "--newer-switch", "--draft", "4", "--Odd", "1"], "models": [{"name": "a"}]})");
+    scene.add_fetched("a");
+    return preset_of(scene);
+  };
+  const auto other = with_image("mirror.example/llama:server-b12000");
+  CHECK_THAT(other, ContainsSubstring("newer-flag = 7\n"));
+  CHECK_THAT(other, ContainsSubstring("newer-switch = true\n"));
+  CHECK_THAT(other, ContainsSubstring("draft-max = 4\n"));
+  CHECK(other.find("Odd") == std::string::npos);
+  const auto known = with_image("mirror.example/llama:server-b11669");
+  for (const char* key : {"newer", "draft"}) CHECK(known.find(key) == std::string::npos);
+}
+
 TEST_CASE("the flags that are the router's own stay on its command line") {
   Scene scene(R"({"runtime": "llamacpp-router", "extraArgs": ["--timeout", "900", "--seed", "7", "--metrics"],
                   "models": [{"name": "a"}]})");

@@ -40,6 +40,35 @@ TEST_CASE("all mistakes are named at once, by path") {
   CHECK_THAT(lines[4], ContainsSubstring("spec.router.preload[0]: Unsupported value: \"nobody\""));
 }
 
+TEST_CASE("an image of another build is trusted with flags that the table does not know, and warned of") {
+  const std::string arguments =
+      R"("extraArgs":["--newer-flag","1","--draft","4","--cache-type-k","q9","--Odd","--port","9","--newest","# x"])";
+  const auto findings_of = [&](const std::string& image) {
+    const auto object = base::parse_json(service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],)"
+                                                 R"("resources":{"gpu":1},"image":")" +
+                                                 image + "\"," + arguments + "}"),
+                                         "test");
+    REQUIRE(object);
+    return rules::validate(*object);
+  };
+  const auto known = findings_of("mirror.example/llama:server-b11669");
+  CHECK(rules::error_lines(known).size() == 6);
+  CHECK(rules::make_warnings(known).empty());
+  const auto other = findings_of("mirror.example/llama:server-b12000");
+  const auto errors = rules::error_lines(other);
+  REQUIRE(errors.size() == 3);
+  CHECK_THAT(errors[0], ContainsSubstring("spec.extraArgs[6]: Unsupported value: \"--Odd\""));
+  CHECK_THAT(errors[1], ContainsSubstring("spec.extraArgs[7]: Forbidden: \"--port\""));
+  CHECK_THAT(errors[2], ContainsSubstring("spec.extraArgs[10]: Invalid value: \"# x\": cannot be a flag's value"));
+  const auto warnings = rules::make_warnings(other);
+  REQUIRE(warnings.size() == 4);
+  CHECK(warnings[0] == "spec.extraArgs[0]: build 11669 knows no such flag; if spec.image is like it, no model starts");
+  CHECK_THAT(warnings[1],
+             ContainsSubstring("build 11669 has it no more; if spec.image is like it, the model does not load"));
+  CHECK_THAT(warnings[2],
+             ContainsSubstring("build 11669 takes no such value; if spec.image is like it, the model does not load"));
+}
+
 TEST_CASE("a wrong type silences what rests on it") {
   CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":"a","router":{"preload":["a"]}})")) ==
         Lines{"spec.models: Invalid value: \"a\": must be a list, is a string"});
