@@ -75,7 +75,8 @@ DesiredObject render(const Plan& plan) {
   json deployment = child(Kind::deployment, plan, plan.name());
   auto& metadata = deployment["metadata"];
   metadata["labels"][std::string(names::kRuntimeLabel)] = plan.spec().runtime;
-  metadata["annotations"] = {{std::string(names::kModelsAnnotation), model_list(plan)}};
+  metadata["annotations"] = {{std::string(names::kModelsAnnotation), model_list(plan)},
+                             {std::string(names::kPriorityAnnotation), plan.spec().priority}};
   auto& spec = deployment["spec"];
   if (const auto count = replicas(plan)) spec["replicas"] = *count;
   if (plan.spec().revision_history_limit) spec["revisionHistoryLimit"] = *plan.spec().revision_history_limit;
@@ -88,14 +89,23 @@ DesiredObject render(const Plan& plan) {
   return finish(Kind::deployment, deployment);
 }
 
-/// An upgrade of this project is no reason to restart a service: while the template differs by our own image alone, the
-/// one that runs stays. The new one comes with the next change.
-std::string image_to_keep(const Plan& plan, const DesiredObject& wanted) {
-  const auto& live = plan.observed.deployment;
-  if (!live || live->agent_image.empty() || live->template_hash == template_hash(wanted)) return plan.own_image;
-  Plan as_it_runs = plan;
-  as_it_runs.own_image = live->agent_image;
-  return template_hash(render(as_it_runs)) == live->template_hash ? live->agent_image : plan.own_image;
+/// That of spec.priority as the Pods have it, or none as they have none. One that is gone stays until a Pod is refused
+/// for it.
+std::string priority_class_that_runs(const Plan& plan, const DeploymentView& live) {
+  const auto& spec = plan.spec();
+  const bool is_priority_the_same = live.priority.empty() || live.priority == spec.priority;
+  const bool is_by_priority = live.priority_class.empty() || live.priority_class == class_of_priority(spec);
+  const bool is_refused = plan.priority_class.empty() && live.failure;
+  const bool stays = spec.priority_class_name.empty() && is_priority_the_same && is_by_priority && !is_refused;
+  return stays ? live.priority_class : plan.priority_class;
+}
+
+/// The plan with our own image and the PriorityClass as they run.
+Plan as_it_runs(const Plan& plan, const DeploymentView& live) {
+  Plan running = plan;
+  if (!live.agent_image.empty()) running.own_image = live.agent_image;
+  running.priority_class = priority_class_that_runs(plan, live);
+  return running;
 }
 
 }  // namespace
@@ -103,11 +113,12 @@ std::string image_to_keep(const Plan& plan, const DesiredObject& wanted) {
 std::optional<DesiredObject> render_deployment(const Plan& plan) {
   if (!is_wanted(plan)) return std::nullopt;
   auto wanted = render(plan);
-  const auto image = image_to_keep(plan, wanted);
-  if (image == plan.own_image) return wanted;
-  Plan kept = plan;
-  kept.own_image = image;
-  return render(kept);
+  const auto& live = plan.observed.deployment;
+  if (!live || live->template_hash == template_hash(wanted)) return wanted;
+  // An upgrade of this project, or a PriorityClass that was made after the service, is no reason to restart it: while
+  // the template differs by these alone, those that run stay. The new ones come with the next change.
+  auto running = render(as_it_runs(plan, *live));
+  return template_hash(running) == live->template_hash ? running : wanted;
 }
 
 std::string template_hash(const DesiredObject& deployment) {

@@ -26,6 +26,9 @@ inline constexpr std::string_view kClaimAnnotation = "inference.llmkube.dev/clai
 /// On Deployments: the models that the service names, in its order.
 inline constexpr std::string_view kModelsAnnotation = "inference.llmkube.dev/models";
 
+/// On Deployments: the service's priority, so that a change of it is told from a PriorityClass that was made later.
+inline constexpr std::string_view kPriorityAnnotation = "inference.llmkube.dev/priority";
+
 /// On Deployments: hash of the Pod template that was applied.
 inline constexpr std::string_view kTemplateHashAnnotation = "inference.llmkube.dev/template-hash";
 

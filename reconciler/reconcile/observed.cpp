@@ -170,6 +170,8 @@ DeploymentView decode_deployment(const JsonValue& object) {
     if (name == names::kAgentContainer || name.starts_with(std::string(names::kFetchContainer) + "-"))
       deployment.agent_image = string_at(container, {"image"});
   });
+  deployment.priority_class = string_at(object, {"spec", "template", "spec", "priorityClassName"});
+  deployment.priority = annotation(object, names::kPriorityAnnotation);
   deployment.scaled = is_scaled(object);
   return deployment;
 }

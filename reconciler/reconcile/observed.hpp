@@ -145,6 +145,10 @@ struct DeploymentView {
   std::string template_hash;
   /// Image of the container router-agent in its template; empty when there is none.
   std::string agent_image;
+  /// PriorityClass in its template; empty when there is none.
+  std::string priority_class;
+  /// Annotation inference.llmkube.dev/priority: spec.priority when it was applied.
+  std::string priority;
   /// Someone else sets spec.replicas through the scale subresource: an autoscaler at work.
   bool scaled = false;
   bool operator==(const DeploymentView&) const = default;

@@ -36,6 +36,13 @@ std::string choose_image(const Settings& settings, const api::InferenceServiceSp
   return image == nullptr ? std::string{} : *image;
 }
 
+std::string choose_priority_class(const api::InferenceServiceSpec& spec, const Observed& observed) {
+  if (!spec.priority_class_name.empty()) return spec.priority_class_name;
+  auto name = class_of_priority(spec);
+  const auto& known = observed.priority_classes;
+  return known && known->contains(name) ? name : std::string{};
+}
+
 /// The Job of exactly this fetch and the Pod of it that says most: one at work, else one that left a message.
 void find_fetch(const Observed& observed, ServedModel& model) {
   const auto job = std::ranges::find_if(observed.jobs, [&](const auto& at) { return at.meta.name == model.job_name; });
@@ -93,6 +100,8 @@ std::string source_claim(std::string_view source) {
   return std::string(source.substr(0, source.find('/')));
 }
 
+std::string class_of_priority(const api::InferenceServiceSpec& spec) { return "llmkube-" + spec.priority; }
+
 bool is_anothers(const Plan& plan, const ObjectMeta& child) {
   return !child.owner_uid.empty() && child.owner_uid != plan.service.metadata.uid;
 }
@@ -138,6 +147,7 @@ Plan make_plan(const Settings& settings, const Observed& observed) {
   plan.gpu = choose_gpu(spec, existing);
   plan.accelerator = choose_accelerator(plan.gpu, existing);
   plan.own_image = settings.image;
+  plan.priority_class = choose_priority_class(spec, observed);
   plan.image = choose_image(settings, spec, plan.accelerator);
   plan.cache = choose_cache(settings, service);
   if (needs_no_cache(observed, existing)) plan.cache = {.kind = CachePlan::Kind::none};

@@ -74,6 +74,8 @@ struct Plan {
   std::string accelerator{};
   /// Our own image in the service's Pods: the settings', or the one that runs while nothing else changes.
   std::string own_image{};
+  /// PriorityClass of the service's Pods, likewise: the user's, or that of spec.priority where it exists; empty: none.
+  std::string priority_class{};
   /// Image of llama-server; empty when none is known for the accelerator.
   std::string image{};
   CachePlan cache{};
@@ -102,6 +104,9 @@ struct Plan {
 
 /// The claim of a "pvc://claim/path"; empty for every other source.
 [[nodiscard]] std::string source_claim(std::string_view source);
+
+/// The PriorityClass that stands for spec.priority: LLMKube's name for it.
+[[nodiscard]] std::string class_of_priority(const api::InferenceServiceSpec& spec);
 
 /// Where the service's files lie, as spec and settings say, without what is observed.
 [[nodiscard]] CachePlan choose_cache(const Settings& settings, const api::InferenceService& service);

@@ -202,14 +202,6 @@ json spread_constraints(const Plan& plan) {
   return constraints;
 }
 
-std::string priority_class(const Plan& plan) {
-  const auto& spec = plan.spec();
-  if (!spec.priority_class_name.empty()) return spec.priority_class_name;
-  const auto& known = plan.observed.priority_classes;
-  const std::string llmkubes = "llmkube-" + spec.priority;
-  return known && known->contains(llmkubes) ? llmkubes : std::string{};
-}
-
 void pass_on(json& spec, const char* field, const std::string& text) {
   if (auto value = passed_on(text); !value.is_null()) spec[field] = std::move(value);
 }
@@ -233,7 +225,7 @@ json pod_spec(const Plan& plan) {
   if (auto spread = spread_constraints(plan); !spread.empty()) spec["topologySpreadConstraints"] = std::move(spread);
   pass_on(spec, "resourceClaims", plan.gpu.claims);
   if (!plan.spec().runtime_class_name.empty()) spec["runtimeClassName"] = plan.spec().runtime_class_name;
-  if (auto priority = priority_class(plan); !priority.empty()) spec["priorityClassName"] = std::move(priority);
+  if (!plan.priority_class.empty()) spec["priorityClassName"] = plan.priority_class;
   return spec;
 }
 

@@ -108,6 +108,25 @@ TEST_CASE("an API server that will not list the priority classes for a moment re
   CHECK(Running::eventually([&] { return r.server.get(kDeployments + "/one").body["spec"]["replicas"] == 1; }, 5s));
 }
 
+TEST_CASE("a priority class that was made meanwhile restarts no Pod at the next start") {
+  Running r;
+  r.add_all();
+  REQUIRE(r.all_ready());
+  const auto before = r.server.get(kDeployments + "/one").body;
+  r.stop();
+  r.server.create(
+      kClasses,
+      {{"apiVersion", "scheduling.k8s.io/v1"}, {"kind", "PriorityClass"}, {"metadata", {{"name", "llmkube-normal"}}}});
+  r.server.forget_calls();
+  r.start();
+  REQUIRE(Running::eventually([&] { return r.program->leading(); }, 10s));
+  CHECK(r.is_quiet());
+  CHECK(r.server.count("PATCH", "deployments/one") == 0);
+  r.server.merge_patch(kDeployments + "/one", {{"spec", {{"replicas", 3}}}}, "kubectl-edit");  // there are passes
+  REQUIRE(Running::eventually([&] { return r.server.get(kDeployments + "/one").body["spec"]["replicas"] == 1; }, 5s));
+  CHECK(r.server.get(kDeployments + "/one").body["spec"]["template"] == before["spec"]["template"]);
+}
+
 TEST_CASE("an object that always fails costs one line for each change of its error, and keeps no other back") {
   const Log log;
   Running r;

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "test/catch.hpp"
 #include "test/unit/reconcile/golden.hpp"
@@ -42,8 +44,21 @@ nlohmann::json object_of(const Decision& decision, Kind kind) {
   return {};
 }
 
-nlohmann::json pod_of(const Scene& scene) {
-  return object_of(scene.decide(), Kind::deployment).at("spec").at("template").at("spec");
+nlohmann::json template_of(const Scene& scene) {
+  return object_of(scene.decide(), Kind::deployment).at("spec").at("template");
+}
+
+nlohmann::json pod_of(const Scene& scene) { return template_of(scene).at("spec"); }
+
+std::shared_ptr<const std::set<std::string>> classes(std::set<std::string> names) {
+  return std::make_shared<const std::set<std::string>>(std::move(names));
+}
+
+/// The example's spec with more in it, as the user changed it.
+void change(Scene& scene, const std::string& more) {
+  auto spec = nlohmann::json::parse(kExample);
+  spec.update(nlohmann::json::parse("{" + more + "}"));
+  scene.observed.service = Scene(spec.dump()).observed.service;
 }
 
 }  // namespace
@@ -287,6 +302,73 @@ TEST_CASE("an upgrade of our own image restarts no Pod, and comes with the next 
   CHECK(pod_of(scene)["initContainers"][0]["image"] == "registry.example/llmkube-router:2");
 }
 
+TEST_CASE("a PriorityClass that is made after the service restarts no Pod, and comes with the next change") {
+  Scene scene = serving();
+  const auto before = object_of(scene.decide(), Kind::deployment);
+  scene.observed.priority_classes = classes({"llmkube-high", "llmkube-normal"});
+  CHECK(object_of(scene.decide(), Kind::deployment) == before);
+  SECTION("which may be an upgrade beside it") {
+    scene.settings.image = "registry.example/llmkube-router:2";
+    CHECK(object_of(scene.decide(), Kind::deployment) == before);
+  }
+  SECTION("another image") {
+    scene.settings.runtime_images["cuda"] = "registry.example/llama-server:newer";
+    CHECK(pod_of(scene)["priorityClassName"] == "llmkube-normal");
+  }
+  SECTION("another priority") {
+    change(scene, R"("priority": "high")");
+    CHECK(pod_of(scene)["priorityClassName"] == "llmkube-high");
+  }
+  SECTION("a class that the user names") {
+    change(scene, R"("priorityClassName": "site")");
+    CHECK(pod_of(scene)["priorityClassName"] == "site");
+  }
+  SECTION("a priority whose class is not there comes without restart, too") {
+    change(scene, R"("priority": "low")");
+    const auto changed = object_of(scene.decide(), Kind::deployment);
+    CHECK(changed["spec"] == before["spec"]);
+    scene.roll_out(1);
+    scene.observed.priority_classes = classes({"llmkube-low", "llmkube-normal"});
+    CHECK(object_of(scene.decide(), Kind::deployment) == changed);
+  }
+}
+
+TEST_CASE("a PriorityClass that is gone, or of which nothing is known any more, restarts no Pod") {
+  Scene scene = serving();
+  scene.observed.deployment.reset();
+  scene.observed.priority_classes = classes({"llmkube-normal"});
+  scene.roll_out(1);
+  const auto before = object_of(scene.decide(), Kind::deployment);
+  REQUIRE(before["spec"]["template"]["spec"]["priorityClassName"] == "llmkube-normal");
+  const auto left = GENERATE(std::shared_ptr<const std::set<std::string>>{}, classes({}));
+  scene.observed.priority_classes = left;
+  CHECK(object_of(scene.decide(), Kind::deployment) == before);
+  SECTION("unless one is refused for it") {
+    scene.observed.deployment->failure = ContainerState{"FailedCreate", "no PriorityClass with name llmkube-normal", 0};
+    CHECK_FALSE(pod_of(scene).contains("priorityClassName"));
+  }
+  SECTION("another priority") {
+    change(scene, R"("priority": "high")");
+    CHECK_FALSE(pod_of(scene).contains("priorityClassName"));
+  }
+}
+
+TEST_CASE("a Deployment of a release that did not note the priority is not restarted for a PriorityClass") {
+  Scene scene = serving();
+  scene.observed.deployment->priority.clear();
+  const auto before = template_of(scene);
+  scene.observed.priority_classes = classes({"llmkube-normal"});
+  CHECK(template_of(scene) == before);
+}
+
+TEST_CASE("a PriorityClass that somebody else put into the template keeps no upgrade from being quiet") {
+  Scene scene = serving();
+  const auto before = template_of(scene);
+  scene.observed.deployment->priority_class = "theirs";
+  scene.settings.image = "registry.example/llmkube-router:2";
+  CHECK(template_of(scene) == before);
+}
+
 TEST_CASE("what is no longer wanted goes, what is another's stays") {
   Scene scene = serving();
   scene.observed.autoscaler = ChildView{};
@@ -382,10 +464,6 @@ Scene with_spec(const std::string& more) {
   Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}], )" + more + "}");
   scene.add_fetched("a");
   return scene;
-}
-
-nlohmann::json template_of(const Scene& scene) {
-  return object_of(scene.decide(), Kind::deployment).at("spec").at("template");
 }
 
 nlohmann::json named(const nlohmann::json& list, const std::string& name) {
