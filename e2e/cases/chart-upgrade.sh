@@ -31,7 +31,7 @@ within 60 "the new reconciler works" '"model":"qwen3-7b-coder"' chat "$NS" stead
 kill -TERM $loop; wait $loop
 check "no apply failed" '^[0-9]{2,} applies, 0 failed' cat "$STATE/loop-$NS"
 unchanged "no Pod of a service restarted" "$before" "$(pods_of_all)"
-within 15 "the CRDs came along" 'FIELDS:' scheduling
+within 60 "the CRDs came along" 'FIELDS:' scheduling
 unchanged "they are today's, both" "$today" "$(fields)"
 check "a new field is taken" 'serverside-applied' k apply --server-side --field-manager=case --validate=strict -f - <<'Y'
 apiVersion: inference.llmkube.dev/v1alpha1

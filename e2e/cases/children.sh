@@ -5,7 +5,7 @@
 
 { model phi4-mini; service shape phi4-mini; } | apply >/dev/null
 ready shape
-check "kubectl rollout status agrees" 'successfully rolled out' k rollout status deploy/shape --timeout=10s
+check "kubectl rollout status agrees" 'successfully rolled out' k rollout status deploy/shape --timeout=60s
 patch() { k patch isvc shape --type=merge -p "{\"spec\": $1}" >/dev/null; }
 condition() { status shape ".status.conditions[] | select(.type == \"$1\") | [.status, .reason, .message] | join(\" \")"; }
 
@@ -31,7 +31,7 @@ equal "its replicas are the spec's again" 1 "$(k get deploy shape -o jsonpath='{
 
 k annotate deploy shape added=by-hand >/dev/null
 k scale deploy shape --replicas=2 >/dev/null
-within 5 "an edit comes back" '^1$' k get deploy shape -o jsonpath='{.spec.replicas}'
+within 20 "an edit comes back" '^1$' k get deploy shape -o jsonpath='{.spec.replicas}'
 equal "what is added stays" by-hand "$(k get deploy shape -o jsonpath='{.metadata.annotations.added}')"
 
 theirs() { printf 'apiVersion: v1\nkind: Service\nmetadata: {name: shape, namespace: %s}\nspec: {%s}\n' "$NS" "$1" | kubectl apply --server-side --force-conflicts --field-manager=gitops -f - >/dev/null; }

@@ -6,6 +6,6 @@ everything() { { k get deploy,rs,svc,cm,jobs,pods,pvc,isvc,mdl -o json; kubectl 
 { model phi4-mini; model qwen3-7b-coder; service quiet phi4-mini qwen3-7b-coder; } | apply >/dev/null
 ready quiet
 answers quiet qwen3-7b-coder
-sleep 15    # the last samples
-before=$(everything); sleep "${QUIET_SECONDS:-40}"; after=$(everything)
+before=$(still 15 everything)    # the last samples
+sleep "${QUIET_SECONDS:-40}"; after=$(everything)
 unchanged "no write in ${QUIET_SECONDS:-40} s" "$before" "$after"

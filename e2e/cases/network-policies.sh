@@ -60,7 +60,7 @@ service bad phi4-mini phi4-mini | denied "the webhook judges" 'spec.models\[1\].
 { model qwen3-7b-coder; service after phi4-mini qwen3-7b-coder; } | apply >/dev/null
 ready after
 answers after qwen3-7b-coder
-within 20 "the agent's word reaches the status" '"qwen3-7b-coder"' status after '[.status.models[] | select(.loaded) | .name]'
+within 60 "the agent's word reaches the status" '"qwen3-7b-coder"' status after '[.status.models[] | select(.loaded) | .name]'
 pods after
 check "a client in another namespace asks through the Service" '^200$' from "$client" "$(service_url "$NS" after)/v1/models"
 for each in "the webhook's|$webhook" "the reconciler's|$reconciler" "the agent's|$pod"; do

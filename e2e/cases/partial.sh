@@ -13,7 +13,7 @@ before=$(pod_identity partial)
 # the host becomes fast: the same file under another address
 { model large large.gguf; } | apply >/dev/null
 within 60 "the other joins" '^phi4-mini large$' advertised partial
-ready partial 30
+ready partial 60
 answers partial large
 equal "in the same Pod" "$before" "$(pod_identity partial)"
 within 20 "the Job of the old source is gone" '^1$' sh -c "kubectl -n $NS get jobs -l inference.llmkube.dev/model=large -o name | wc -l"

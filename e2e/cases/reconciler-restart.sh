@@ -12,15 +12,14 @@ ready steady
 answers steady phi4-mini
 # all that is to be written is: that each Job is done (the Job controller counts its Pods seconds later), and which model is resident
 recorded() { k get jobs -o json | jq -r '[.items[].metadata.annotations["inference.llmkube.dev/fetched"] != null] | join(" ")'; }
-within 20 "what each Job fetched is kept with it" '^true true$' recorded
-within 15 "the status says which model is resident" '^"true false"$' status steady '.status.models | map(.loaded | tostring) | join(" ")'
+within 40 "what each Job fetched is kept with it" '^true true$' recorded
+within 40 "the status says which model is resident" '^"true false"$' status steady '.status.models | map(.loaded | tostring) | join(" ")'
 before=$(pod_identity steady)
 system scale "$(reconciler)" --replicas=0 >/dev/null
 within 60 "the reconciler is gone" '^$' system get pods -l app.kubernetes.io/component=reconciler -o name
 answers steady qwen3-7b-coder
 answers steady phi4-mini
-sleep 12    # samples of status are written at most every 10 s
-quiet=$(versions)
+quiet=$(still 12 versions)    # samples of status are written at most every 10 s
 system scale "$(reconciler)" --replicas="$replicas" >/dev/null
 system rollout status "$(reconciler)" --timeout=60s >/dev/null
 within 30 "it leads again" '200' sh -c "curl -s -o /dev/null -w '%{http_code}' http://\$(kubectl -n $SYSTEM get pods -l app.kubernetes.io/component=reconciler -o jsonpath='{.items[0].status.podIP}'):8081/readyz"

@@ -16,9 +16,9 @@ answers two phi4-mini
 # an object of ours that someone edits comes back; what someone adds stays
 k patch svc two --type=merge -p '{"metadata": {"annotations": {"added": "by-hand"}}}' >/dev/null
 k delete cm two-models >/dev/null
-within 10 "a deleted ConfigMap comes back" 'phi4-mini' k get cm two-models -o yaml
+within 20 "a deleted ConfigMap comes back" 'phi4-mini' k get cm two-models -o yaml
 k delete svc two >/dev/null
-within 10 "a deleted Service comes back" '^service/two$' k get svc two -o name
+within 20 "a deleted Service comes back" '^service/two$' k get svc two -o name
 ready two    # said anew: names leave with the Service, and join when the new one answers
 answers two phi4-mini
 kubectl delete namespace "$NS" --wait=false >/dev/null

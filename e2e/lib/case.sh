@@ -32,6 +32,15 @@ within() {
   _no "$what: no match of '$pattern' in time; last seen" "$out"; return 1
 }
 
+# still SECONDS COMMAND... — waits until COMMAND's output is the same for so long: what was under way on a busy machine has ended. Then that
+# output. After two minutes as it is then: the assertion that follows will tell.
+still() {
+  local span=$1 end=$((SECONDS + 120)) before after; shift
+  after=$("$@")
+  while before=$after; sleep "$span"; after=$("$@"); [ "$before" != "$after" ] && [ $SECONDS -lt $end ]; do :; done
+  printf '%s\n' "$after"
+}
+
 # equal WHAT WANTED SEEN
 equal() { if [ "$2" = "$3" ]; then _ok "$1"; else _no "$1: wanted '$2', seen '$3'"; return 1; fi; }
 
