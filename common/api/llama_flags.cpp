@@ -261,7 +261,10 @@ std::string ParsedFlag::key() const {
 
 bool ParsedFlag::may_be_known_elsewhere() const {
   const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.'; };
-  return problem == FlagProblem::unknown && std::ranges::all_of(name, fits) && !key().empty();
+  // Keys of a preset that are no flags: the router's own.
+  constexpr std::array<std::string_view, 2> kPresetOnly{"load-on-startup", "stop-timeout"};
+  return problem == FlagProblem::unknown && std::ranges::all_of(name, fits) && !key().empty() &&
+         std::ranges::find(kPresetOnly, key()) == kPresetOnly.end();
 }
 
 std::vector<ParsedFlag> parse_llama_flags(const std::vector<std::string>& args) {

@@ -70,11 +70,11 @@ TEST_CASE("an argument list is read as llama-server reads it") {
 
 TEST_CASE("what another build may know has the form of a preset's key") {
   const auto flags = api::parse_llama_flags({"--newer-flag", "7", "--newer-switch", "--no-newer", "--newer=a b",
-                                             "--Odd", "--under_score", "--", "--seed", "1", "-9"});
-  REQUIRE(flags.size() == 9);
+                                             "--Odd", "--under_score", "--", "--seed", "1", "-9", "--load-on-startup"});
+  REQUIRE(flags.size() == 10);
   const auto may_be = [&](std::size_t i) { return flags[i].may_be_known_elsewhere(); };
   for (const std::size_t i : {0U, 1U, 2U, 3U}) CHECK(may_be(i));
-  for (const std::size_t i : {4U, 5U, 6U, 7U, 8U}) CHECK_FALSE(may_be(i));
+  for (const std::size_t i : {4U, 5U, 6U, 7U, 8U, 9U}) CHECK_FALSE(may_be(i));
   CHECK(flags[0].key() == "newer-flag");
   CHECK(flags[0].value == "7");
   CHECK(flags[1].value == "true");
