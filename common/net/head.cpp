@@ -18,12 +18,14 @@ std::unexpected<Refusal> refuse(int status, std::string_view reason) {
   return std::unexpected(Refusal{.status = status, .reason = reason});
 }
 
-/// Sets of bytes, a bit each: what a name, the text of a line, and a target may hold (RFC 9110, 5.6.2 and 5.5; bytes
-/// beyond ASCII pass in a target, as clients send them).
-enum Kind : unsigned char { kName = 1, kText = 2, kTarget = 4, kHexDigit = 8 };
+/// Sets of bytes, a bit each: what a name, the text of a line, a target and a host may hold (RFC 9110, 5.6.2 and 5.5;
+/// bytes beyond ASCII pass in a target, as clients send them; RFC 3986, 3.2.2, without the comma, which could join two
+/// hosts).
+enum Kind : unsigned char { kName = 1, kText = 2, kTarget = 4, kHexDigit = 8, kHost = 16 };
 
 constexpr auto kKinds = [] {
   constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+  constexpr std::string_view kHostMarks = "-._~!$&'()*+;=%[]:";
   std::array<unsigned char, 256> kinds{};
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     const auto c = static_cast<char>(i);
@@ -35,6 +37,7 @@ constexpr auto kKinds = [] {
     if (!is_control || c == '\t') kinds[i] |= kText;
     if (!is_control && c != ' ' && c != '#') kinds[i] |= kTarget;
     if (is_digit || (is_letter && letter <= 'f')) kinds[i] |= kHexDigit;
+    if (is_digit || is_letter || kHostMarks.contains(c)) kinds[i] |= kHost;
   }
   return kinds;
 }();
@@ -70,15 +73,9 @@ std::expected<std::uint64_t, Refusal> parse_length(std::string_view text) {
   return value;
 }
 
-/// Whether a line of that name lists `word`.
+/// Whether lines of that name list `word`.
 bool lists(const Head& head, std::string_view name, std::string_view word) {
-  return std::ranges::any_of(head.lines, [&](const HeaderLine& line) {
-    if (!same_word(line.name, name)) return false;
-    for (auto rest = line.value; !rest.empty();) {
-      if (same_word(base::trim(take_until(rest, ",")), word)) return true;
-    }
-    return false;
-  });
+  return std::ranges::any_of(head.list(name), [&](std::string_view one) { return same_word(one, word); });
 }
 
 /// Where the body ends.
@@ -96,6 +93,18 @@ Outcome read_framing(Head& head) {
     }
   }
   if (head.chunked && head.length) return refuse(400, "Content-Length beside Transfer-Encoding");
+  return {};
+}
+
+Outcome check_host(const Head& head) {
+  std::optional<std::string_view> host;
+  for (const auto& [name, value] : head.lines) {
+    if (!same_word(name, "host")) continue;
+    if (host) return refuse(400, "two Host headers");
+    host = value;
+  }
+  if (!host && head.minor == 1) return refuse(400, "no Host header");
+  if (host && !all(*host, kHost)) return refuse(400, "Host is no name of a host");
   return {};
 }
 
@@ -133,6 +142,15 @@ std::string_view Head::value(std::string_view name) const {
   return found == lines.end() ? std::string_view() : found->value;
 }
 
+std::vector<std::string_view> Head::list(std::string_view name) const {
+  std::vector<std::string_view> words;
+  for (const auto& line : lines) {
+    if (!same_word(line.name, name)) continue;
+    for (auto rest = line.value; !rest.empty();) words.push_back(base::trim(take_until(rest, ",")));
+  }
+  return words;
+}
+
 std::string_view RequestHead::query() const { return target.substr(std::min(target.size(), path().size() + 1)); }
 
 std::optional<std::size_t> head_size(std::string_view bytes, std::size_t searched) {
@@ -151,6 +169,7 @@ std::expected<RequestHead, Refusal> read_request_head(std::string_view head) {
   if (!is_target(out.target)) return refuse(400, "the request's target is no path");
   out.minor = *minor;
   if (auto read = read_lines(head, out); !read) return std::unexpected(read.error());
+  if (auto fine = check_host(out); !fine) return std::unexpected(fine.error());
   const auto expectation = out.value("expect");
   if (!expectation.empty() && !same_word(expectation, "100-continue")) return refuse(417, "unknown expectation");
   out.expects_continue = out.minor == 1 && !expectation.empty();

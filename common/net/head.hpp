@@ -34,6 +34,8 @@ struct Head {
 
   /// Of the first line of that name, whatever its case; empty when absent.
   [[nodiscard]] std::string_view value(std::string_view name) const;
+  /// The words of a list that lines of that name give together, in their order.
+  [[nodiscard]] std::vector<std::string_view> list(std::string_view name) const;
 };
 
 struct RequestHead : Head {
@@ -65,9 +67,10 @@ struct Refusal {
 [[nodiscard]] std::optional<std::size_t> head_size(std::string_view bytes, std::size_t searched = 0);
 
 /// Reads a head as `head_size` cuts it. Refused are bare line feeds, folded lines, blanks before a colon, control
-/// characters; two lengths, a length beside chunks, other transfer codings, chunks in HTTP/1.0; a target with a blank,
-/// a fragment, or a `%` that begins no escape of two digits: cpp-httplib drops the one and reads `%u0041` as a letter,
-/// so what the gate closes could be asked for in other words.
+/// characters; two lengths, a length beside chunks, other transfer codings, chunks in HTTP/1.0; two hosts, none in
+/// HTTP/1.1, or one that is no name of a host (RFC 9112, 3.2); a target with a blank, a fragment, or a `%` that begins
+/// no escape of two digits: cpp-httplib drops the one and reads `%u0041` as a letter, so what the gate closes could be
+/// asked for in other words.
 [[nodiscard]] std::expected<RequestHead, Refusal> read_request_head(std::string_view head);
 [[nodiscard]] std::expected<ResponseHead, Refusal> read_response_head(std::string_view head);
 

@@ -178,8 +178,8 @@ TEST_CASE("slow headers and slow bodies hurt nobody, and end") {
   std::vector<RawClient> slow;
   for (int i = 0; i < 300; ++i) {
     slow.push_back(webhook.client());
-    slow.back().send(i % 2 == 0 ? "POST /mutate HTTP/1.1\r\nX-Slow: "
-                                : "POST /mutate HTTP/1.1\r\nContent-Length: 30000\r\n\r\n{");
+    slow.back().send(i % 2 == 0 ? "POST /mutate HTTP/1.1\r\nHost: h\r\nX-Slow: "
+                                : "POST /mutate HTTP/1.1\r\nHost: h\r\nContent-Length: 30000\r\n\r\n{");
   }
   const auto begin = Clock::now();
   while (Clock::now() - begin < 11s) {
@@ -199,7 +199,7 @@ TEST_CASE("large bodies that stop half way share what memory there is") {
     senders.emplace_back([&client] {
       // Those without a turn are not read from: their sockets fill up, so do not wait for them.
       ::fcntl(client.descriptor(), F_SETFL, ::fcntl(client.descriptor(), F_GETFL) | O_NONBLOCK);
-      client.send("POST /mutate HTTP/1.1\r\nContent-Length: 4000000\r\n\r\n" + std::string(3'900'000, ' '));
+      client.send("POST /mutate HTTP/1.1\r\nHost: h\r\nContent-Length: 4000000\r\n\r\n" + std::string(3'900'000, ' '));
     });
   }
   for (auto& sender : senders) sender.join();
@@ -211,16 +211,17 @@ TEST_CASE("large bodies that stop half way share what memory there is") {
 TEST_CASE("100 MB of headers, chunked bodies and too large ones are cut") {
   const Webhook webhook;
   auto endless = webhook.client();
-  endless.send("POST /mutate HTTP/1.1\r\n");
+  endless.send("POST /mutate HTTP/1.1\r\nHost: h\r\n");
   const std::string filler = "X-Filler: " + std::string(16'000, 'x') + "\r\n";
   std::size_t sent = 0;
   while (sent < 100'000'000 && endless.send(filler)) sent += filler.size();
   CHECK(sent < 50'000'000);
 
   auto chunked = webhook.client();
-  CHECK(chunked.exchange("POST /mutate HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\n").status == 411);
+  CHECK(chunked.exchange("POST /mutate HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\n").status ==
+        411);
   auto huge = webhook.client();
-  CHECK(huge.exchange("POST /mutate HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n{").status == 413);
+  CHECK(huge.exchange("POST /mutate HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n{").status == 413);
   webhook.check_unhurt();
 }
 

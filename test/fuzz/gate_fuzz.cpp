@@ -58,6 +58,16 @@ void check_chunks(std::string_view bytes, std::size_t cut) {
   require(taken == end && again == payload && pieces.done() == whole.done() && pieces.broken() == whole.broken());
 }
 
+/// No line is left that `Connection` named, but those that it cannot mean.
+void check_named(const net::Head& head, std::string_view forwarded) {
+  for (const auto name : head.list("connection")) {
+    const auto word = base::lower(name);
+    const bool kept = word == "connection" || word == "close" || word == "host" || word == "content-length" ||
+                      word == "transfer-encoding";
+    require(kept || word.empty() || !base::lower(forwarded).contains("\r\n" + word + ":"));
+  }
+}
+
 void check_head(std::string_view bytes) {
   const auto size = net::head_size(bytes);
   if (!size) return;
@@ -67,6 +77,7 @@ void check_head(std::string_view bytes) {
     require(answer->status >= 100 && answer->status <= 999);
     const auto forwarded = agent::forward_response_head(*answer, true, 1);
     require(net::head_size(forwarded) == forwarded.size());
+    check_named(*answer, forwarded);
     // What was told of the beginning holds for the whole.
     const auto body = bytes.substr(*size);
     const auto early = agent::tells_lost_process(*answer, body.substr(0, body.size() / 2));
@@ -76,6 +87,7 @@ void check_head(std::string_view bytes) {
   (void)agent::judge(head->method, base::decode_percent(head->path()), head->query());
   const auto forwarded = agent::forward_request_head(*head, 7);
   require(net::head_size(forwarded) == forwarded.size());
+  check_named(*head, forwarded);
   const auto again = net::read_request_head(forwarded);
   require(again && again->method == head->method && again->target == head->target && !again->chunked &&
           !again->keep_alive);

@@ -200,11 +200,11 @@ TEST_CASE("what is no request is refused, and the connection ends") {
   Gate gate({{"a"}}, 1, 1000);
   const auto [request, status] = GENERATE(table<std::string, int>({
       {"hello\r\n\r\n", 400},
-      {"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
-      {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", 400},
-      {"POST / HTTP/1.1\r\nContent-Length: 1001\r\n\r\n", 413},
-      {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n" + std::string(2048, 'x'), 413},
-      {"GET / HTTP/1.1\r\nA: " + std::string(40'000, 'x'), 431},
+      {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+      {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", 400},
+      {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n", 413},
+      {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n" + std::string(2048, 'x'), 413},
+      {"GET / HTTP/1.1\r\nHost: h\r\nA: " + std::string(40'000, 'x'), 431},
   }));
   auto client = gate.client();
   const auto answer = client.exchange(request);
@@ -318,7 +318,8 @@ TEST_CASE("bodies have bounded room: who finds none is told to come again, and i
   const auto request = test::post("/v1/chat/completions", "{\"model\":\"a\"" + body + "}");
   const bool chunked = GENERATE(false, true);
   const std::string third =
-      chunked ? "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n8000\r\n" + std::string(0x8000, ' ') : request;
+      chunked ? "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n8000\r\n" + std::string(0x8000, ' ')
+              : request;
   {
     std::vector<RawClient> halves;
     for (int i = 0; i < 2; ++i) {
@@ -338,9 +339,9 @@ TEST_CASE("bodies have bounded room: who finds none is told to come again, and i
 TEST_CASE("half a request does not hold the gate") {
   Gate gate;
   auto half_head = gate.client();
-  half_head.send("POST /v1/chat/completions HTTP/1.1\r\nConte");
+  half_head.send("POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nConte");
   auto half_body = gate.client();
-  half_body.send("POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 100\r\n\r\n{\"model\":");
+  half_body.send("POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{\"model\":");
   CHECK_THAT(gate.ask(chat("a")), ContainsSubstring("200 OK"));
 }
 

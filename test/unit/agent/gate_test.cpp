@@ -34,6 +34,20 @@ TEST_CASE("what is forwarded differs in the headers of the hop only") {
   CHECK(agent::forward_response_head(*answer, false, 0) == start + "Connection: keep-alive\r\n\r\n");
 }
 
+TEST_CASE("headers that Connection names stay on their hop, but the host and what frames the body") {
+  const auto head = read_request_head(
+      "POST /v1/x HTTP/1.1\r\nhost: h\r\nX-Hop: 1\r\nX-Other: 2\r\nx-HOP: 3\r\nX-Hopper: 4\r\nConnection: x-hop , "
+      "close\r\n"
+      "Content-Length: 7\r\nConnection: X-Other, HOST,content-length,,\r\n\r\n");
+  REQUIRE(head.has_value());
+  CHECK(agent::forward_request_head(*head, 7) ==
+        "POST /v1/x HTTP/1.1\r\nhost: h\r\nX-Hopper: 4\r\nContent-Length: 7\r\nConnection: close\r\n\r\n");
+  const auto answer = read_response_head(
+      "HTTP/1.1 200 OK\r\nX-Hop: 1\r\nContent-Length: 5\r\nServer: s\r\nConnection: x-hop, Content-Length\r\n\r\n");
+  REQUIRE(answer.has_value());
+  CHECK(agent::forward_response_head(*answer, false, 1) == "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nServer: s\r\n\r\n");
+}
+
 TEST_CASE("chunked bytes are followed to their end, in pieces of any size") {
   const std::string body = "5\r\nhello\r\n1;ext=\"x\"\r\n \r\nA\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n";
   const std::size_t piece = GENERATE(1U, 2U, 3U, 7U, 1000U);

@@ -9,7 +9,7 @@ namespace {
 constexpr net::FrameLimits kLimits{.head_bytes = 200, .body_bytes = 50};
 
 TEST_CASE("a frame ends where its body ends") {
-  const std::string request = "POST /a/b?c=d HTTP/1.1\r\nContent-Length: 3\r\n\r\n";
+  const std::string request = "POST /a/b?c=d HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n";
   const auto incomplete = net::frame_request(request + "xy", kLimits).value();
   CHECK_FALSE(incomplete.is_complete(request + "xy"));
   CHECK(incomplete.total() == request.size() + 3);
@@ -33,10 +33,10 @@ TEST_CASE("what is too large, or has no stated length, is refused") {
   const auto status = [](const std::string& head) {
     return net::frame_request(head + "\r\n\r\n", kLimits).error().status;
   };
-  CHECK(status("PUT / HTTP/1.1\r\nContent-Length: 51") == 413);
-  CHECK(status("PUT / HTTP/1.1") == 411);
-  CHECK(status("GET / HTTP/1.1\r\nTransfer-Encoding: chunked") == 411);
-  CHECK(status("GET / HTTP/1.1\r\nContent-Length: x") == 400);
+  CHECK(status("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 51") == 413);
+  CHECK(status("PUT / HTTP/1.1\r\nHost: h") == 411);
+  CHECK(status("GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked") == 411);
+  CHECK(status("GET / HTTP/1.1\r\nHost: h\r\nContent-Length: x") == 400);
   CHECK(net::frame_request(std::string(200, 'a'), kLimits).error().status == 431);
 }
 

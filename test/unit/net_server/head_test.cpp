@@ -8,7 +8,7 @@
 namespace {
 
 /// Of a request with these lines behind its first; 0 when it is taken.
-int refused_with(const std::string& lines, const std::string& first = "POST / HTTP/1.1\r\n") {
+int refused_with(const std::string& lines, const std::string& first = "POST / HTTP/1.1\r\nHost: h\r\n") {
   const std::string text = first + lines + "\r\n";
   const auto head = net::read_request_head(text);
   return head ? 0 : head.error().status;
@@ -30,11 +30,11 @@ TEST_CASE("a request's head is read into its parts") {
   CHECK(head.length == 12U);
   CHECK_FALSE(head.chunked);
   CHECK(head.expects_continue);
-  CHECK(net::read_request_head("GET / HTTP/1.1\r\n\r\n").value().query().empty());
+  CHECK(net::read_request_head("GET / HTTP/1.1\r\nHost: h\r\n\r\n").value().query().empty());
 }
 
 TEST_CASE("the end of a head is found, however much was searched before") {
-  const std::string text = "GET / HTTP/1.1\r\n\r\n";
+  const std::string text = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
   for (std::size_t size = 0; size < text.size(); ++size) {
     CHECK_FALSE(net::head_size(text.substr(0, size)));
     CHECK(net::head_size(text, size) == text.size());
@@ -43,7 +43,7 @@ TEST_CASE("the end of a head is found, however much was searched before") {
 
 TEST_CASE("keep-alive is what version and Connection say") {
   const auto keeps = [](const std::string& rest) {
-    return net::read_request_head("GET / HTTP/1." + rest + "\r\n\r\n").value().keep_alive;
+    return net::read_request_head("GET / HTTP/1." + rest + "\r\nHost: h\r\n\r\n").value().keep_alive;
   };
   CHECK(keeps("1"));
   CHECK(keeps("1\r\nConnection: keep-alive"));
@@ -91,8 +91,27 @@ TEST_CASE("a body whose end could be seen in two places is refused") {
   CHECK(refused_with("Expect: magic\r\n") == 417);
 }
 
+TEST_CASE("a request of HTTP/1.1 names one host") {
+  const auto with = [](const std::string& lines, const std::string& version = "1.1") {
+    return refused_with(lines, "GET / HTTP/" + version + "\r\n");
+  };
+  for (const std::string host :
+       {"h", "model.ns.svc.cluster.local:8080", "10.0.0.1", "[::1]:80", "a_b", "%C3%A9.example", ""}) {
+    CAPTURE(host);
+    CHECK(with("Host: " + host + "\r\n") == 0);
+  }
+  CHECK(with("") == 400);
+  CHECK(with("", "1.0") == 0);
+  CHECK(with("Host: a\r\nX: y\r\nhost: a\r\n") == 400);
+  CHECK(with("Host: a\r\nHost: b\r\n", "1.0") == 400);
+  for (const std::string host : {"a b", "a,b", "a/b", "u@a", "a\\b", "a?b", "\"a\"", "\xc3\xa9"}) {
+    CAPTURE(host);
+    CHECK(with("Host: " + host + "\r\n") == 400);
+  }
+}
+
 TEST_CASE("a first line that is no request of HTTP/1.1 is refused") {
-  const auto taken = [](const std::string& line) { return refused_with("", line + "\r\n") == 0; };
+  const auto taken = [](const std::string& line) { return refused_with("Host: h\r\n", line + "\r\n") == 0; };
   CHECK(taken("GET / HTTP/1.1"));
   CHECK(taken("M-SEARCH /a?b/c%2f%C3%A9\xc3\xa9 HTTP/1.0"));
   for (const std::string line :
@@ -109,7 +128,7 @@ TEST_CASE("a first line that is no request of HTTP/1.1 is refused") {
 TEST_CASE("a target that two parsers could read differently is refused") {
   const std::string target = GENERATE("/slots#x", "/slo%u0074s", "/a?b=%", "/a?b=%4", "/a%4g", "/a%-1");
   CAPTURE(target);
-  CHECK(refused_with("", "GET " + target + " HTTP/1.1\r\n") == 400);
+  CHECK(refused_with("Host: h\r\n", "GET " + target + " HTTP/1.1\r\n") == 400);
 }
 
 TEST_CASE("an answer's head is read, and what is none is seen") {
@@ -139,7 +158,7 @@ TEST_CASE("random bytes are read or refused, and nothing worse") {
   std::mt19937 random(7);
   const std::string alphabet = "GET /POST HTTP/1.1\r\n\r\n:;,0123456789abcdef&%?#\x00\xff ";
   for (int round = 0; round < 20'000; ++round) {
-    std::string text = round % 2 == 0 ? "POST / HTTP/1.1\r\n" : "HTTP/1.1 200 OK\r\n";
+    std::string text = round % 2 == 0 ? "POST / HTTP/1.1\r\nHost: h\r\n" : "HTTP/1.1 200 OK\r\n";
     for (auto left = random() % 80; left > 0; --left) text += alphabet[random() % alphabet.size()];
     if (const auto head = net::read_request_head(text)) CHECK(head->target.starts_with('/'));
     if (const auto head = net::read_response_head(text)) CHECK(head->status >= 100);

@@ -88,7 +88,7 @@ struct Running {
 };
 
 std::string head_of(std::size_t bytes) {
-  std::string text = "GET /describe HTTP/1.1\r\n";
+  std::string text = "GET /describe HTTP/1.1\r\nHost: h\r\n";
   while (text.size() < bytes) text += "X-Filler-" + std::to_string(text.size()) + ": " + std::string(500, 'x') + "\r\n";
   return text + "\r\n";
 }
@@ -185,8 +185,8 @@ TEST_CASE("slow peers get 408 at the deadline, however they trickle, and hold no
   std::vector<RawClient> slow;
   for (int i = 0; i < 100; ++i) {
     slow.push_back(running.client());
-    slow.back().send(i % 2 == 0 ? "GET /describe HTTP/1.1\r\nX-A:"
-                                : "POST /echo HTTP/1.1\r\nContent-Length: 9000\r\n\r\n1");
+    slow.back().send(i % 2 == 0 ? "GET /describe HTTP/1.1\r\nHost: h\r\nX-A:"
+                                : "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 9000\r\n\r\n1");
   }
   // If each held one of the two threads for its 2 s, this would take 100 s.
   CHECK(running.client().exchange(get("/describe")).status == 200);
@@ -213,17 +213,17 @@ TEST_CASE("what is too large or has no length is refused, with the end of the co
   };
   const std::vector<Case> cases{
       {head_of(40'000), 431},
-      {"GET /" + std::string(40'000, 'a') + " HTTP/1.1\r\n\r\n", 431},
+      {"GET /" + std::string(40'000, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n", 431},
       {post("/echo", std::string(1001, ' ')), 413},
-      {"POST /echo HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n", 413},
-      {"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 411},
+      {"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999999999999999\r\n\r\n", 413},
+      {"POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 411},
       {"POST /echo HTTP/1.1\r\nHost: x\r\n\r\n", 411},
-      {"POST /echo HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400},
-      {"POST /echo HTTP/1.1\r\nContent-Length: -2\r\n\r\n{}", 400},
-      {"POST /echo HTTP/1.1\r\nContent-Length: 2\nX: y\r\n\r\n{}", 400},
-      {"POST /echo HTTP/1.1\r\n Content-Length: 2\r\n\r\n{}", 400},
+      {"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400},
+      {"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: -2\r\n\r\n{}", 400},
+      {"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\nX: y\r\n\r\n{}", 400},
+      {"POST /echo HTTP/1.1\r\nHost: h\r\n Content-Length: 2\r\n\r\n{}", 400},
       {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400},
-      {"GET /describe#part HTTP/1.1\r\n\r\n", 400},
+      {"GET /describe#part HTTP/1.1\r\nHost: h\r\n\r\n", 400},
       {"nonsense\r\n\r\n", 400},
       {std::string("\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 11), 400},
   };
@@ -241,7 +241,7 @@ TEST_CASE("what is too large or has no length is refused, with the end of the co
 TEST_CASE("100 MB of headers cost no memory") {
   Running running;
   auto client = running.client();
-  client.send("GET /describe HTTP/1.1\r\n");
+  client.send("GET /describe HTTP/1.1\r\nHost: h\r\n");
   const std::string filler = "X-Filler: " + std::string(60'000, 'x') + "\r\n";
   std::size_t sent = 0;
   while (sent < 100'000'000 && client.send(filler)) sent += filler.size();
@@ -260,7 +260,8 @@ TEST_CASE("multipart and form bodies are only bytes") {
   Running running;
   auto client = running.client();
   for (const auto* type : {"multipart/form-data", "application/x-www-form-urlencoded"}) {
-    client.send("POST /echo HTTP/1.1\r\nContent-Length: 5\r\nContent-Type: " + std::string(type) + "\r\n\r\na=b&c");
+    client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nContent-Type: " + std::string(type) +
+                "\r\n\r\na=b&c");
     CHECK(client.receive().body == "a=b&c");
   }
 }
@@ -268,7 +269,7 @@ TEST_CASE("multipart and form bodies are only bytes") {
 TEST_CASE("a client that waits for 100 Continue gets it before its body") {
   Running running;
   auto client = running.client();
-  client.send("POST /echo HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
   CHECK(client.receive().status == 100);
   client.send("{}");
   CHECK(client.receive().body == "{}");

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <set>
+#include <span>
 
 #include "common/base/json.hpp"
 #include "common/base/wire_text.hpp"
@@ -11,11 +13,31 @@
 namespace agent {
 namespace {
 
-/// Headers that concern one connection, and are not passed on.
-bool is_of_the_hop(std::string_view name) {
-  constexpr std::array<std::string_view, 5> kNames{"connection", "keep-alive", "proxy-connection", "te", "upgrade"};
-  return std::ranges::any_of(kNames, [&](std::string_view one) { return base::same_word(one, name); });
+bool is_one_of(std::string_view name, std::span<const std::string_view> words) {
+  return std::ranges::any_of(words, [&](std::string_view one) { return base::same_word(one, name); });
 }
+
+/// Headers that concern one connection, and are not passed on: those that always do, and those that `Connection` names
+/// (RFC 9110, 7.6.1). Who names the host or what frames the body does not mean it.
+class HopHeaders {
+ public:
+  explicit HopHeaders(const net::Head& head) {
+    constexpr std::array<std::string_view, 4> kNever{"close", "host", "content-length", "transfer-encoding"};
+    for (const auto name : head.list("connection")) {
+      if (!is_one_of(name, kAlways) && !is_one_of(name, kNever)) named_.insert(base::lower(name));
+    }
+  }
+
+  [[nodiscard]] bool contains(std::string_view name) const {
+    return is_one_of(name, kAlways) || (!named_.empty() && named_.contains(base::lower(name)));
+  }
+
+ private:
+  static constexpr std::array<std::string_view, 5> kAlways{"connection", "keep-alive", "proxy-connection", "te",
+                                                           "upgrade"};
+  /// In lower case. A head of 32 KiB can name thousands: a set, so that each line is looked up once.
+  std::set<std::string> named_;
+};
 
 void append(std::string& out, std::string_view name, std::string_view value) {
   out += name;
@@ -34,8 +56,9 @@ std::string forward_request_head(const net::RequestHead& head, std::size_t body_
   out += head.target;
   // Whatever the client speaks, llama-server answers in HTTP/1.1 or as a 1.0 client can read.
   out += head.minor == 1 ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n";
+  const HopHeaders hop(head);
   for (const auto& [name, value] : head.lines) {
-    const bool replaced = is_of_the_hop(name) || base::same_word(name, "expect") ||
+    const bool replaced = hop.contains(name) || base::same_word(name, "expect") ||
                           base::same_word(name, "transfer-encoding") || base::same_word(name, "content-length");
     if (!replaced) append(out, name, value);
   }
@@ -49,8 +72,9 @@ std::string forward_response_head(const net::ResponseHead& head, bool close, int
   out.reserve(512);
   out += head.status_line;
   out += "\r\n";
+  const HopHeaders hop(head);
   for (const auto& [name, value] : head.lines) {
-    if (!is_of_the_hop(name)) append(out, name, value);
+    if (!hop.contains(name)) append(out, name, value);
   }
   if (close) {
     out += "Connection: close\r\n";
