@@ -129,6 +129,16 @@ std::optional<Verdict> check_scheduled(const Plan& plan, ServedModel& model) {
                                      plan.name_space() + " " + model.claim};
 }
 
+/// A StorageClass that waits for the first consumer: the scheduler has chosen a node and waits, without a word.
+std::optional<Verdict> check_volume_made(const Plan& plan, ServedModel& model) {
+  const auto& claim = *model.claim_view;
+  if (model.fetch_pod == nullptr || !model.fetch_pod->node.empty()) return std::nullopt;
+  if (claim.phase != "Pending" || claim.storage_class.empty()) return std::nullopt;
+  return Verdict{"ClaimPending", "claim \"" + model.claim + "\" is not bound: StorageClass \"" + claim.storage_class +
+                                     "\" has made no volume for it yet: kubectl describe pvc -n " + plan.name_space() +
+                                     " " + model.claim};
+}
+
 std::optional<Verdict> check_image(const Plan&, ServedModel& model) {
   if (model.fetch_pod == nullptr) return std::nullopt;
   const auto failure = pull_failure(*model.fetch_pod);
@@ -174,10 +184,10 @@ std::optional<Verdict> check_running(const Plan& plan, ServedModel& model) {
 }
 
 /// The first that has something to say wins; the last always has.
-constexpr std::array<Check, 13> kChecks = {check_model_exists, check_model_valid,  check_claim_exists, check_job_exists,
-                                           check_fetch_ended,  check_job_complete, check_job_failed,   check_scheduled,
-                                           check_image,        check_start,        check_claim_free,   check_last_try,
-                                           check_running};
+constexpr std::array kChecks = {check_model_exists, check_model_valid,  check_claim_exists, check_job_exists,
+                                check_fetch_ended,  check_job_complete, check_job_failed,   check_scheduled,
+                                check_volume_made,  check_image,        check_start,        check_claim_free,
+                                check_last_try,     check_running};
 
 /// In an ephemeral cache each Pod has its own copy: the first Pod that is not done speaks for all.
 Verdict judge_ephemeral(const Plan& plan, ServedModel& model, std::size_t index) {

@@ -161,6 +161,17 @@ const Row kRows[] = {
        return scene;
      },
      "Pending", "ClaimPending", false},
+    {"claim-waits-for-volume",
+     [] {
+       Scene scene(kExample);
+       scene.add_claim("llmkube-model-cache", "Pending", "fast");
+       for (const auto* model : {"phi4-mini", "qwen3-7b-coder", "gemma3-4b-summarizer"}) {
+         scene.add_job(model);
+         scene.add_fetch_pod(model, R"({"phase":"Pending"})");
+       }
+       return scene;
+     },
+     "Pending", "ClaimPending", false},
     {"claim-not-found",
      [] {
        Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}], "modelCache": {"claimName": "mine"}})");
