@@ -47,10 +47,11 @@ base::Result<net::ApiConfig> api_config(const Options& options) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Program>> Program::make(const Options& options, Surroundings surroundings) {
-  std::unique_ptr<Program> program(new Program(options, std::move(surroundings)));
+base::Result<std::unique_ptr<Program>> Program::make(Options options, Surroundings surroundings) {
   auto config = api_config(options);
   if (!config) return std::unexpected(config.error());
+  if (config->is_ipv6()) options.settings.bind_address = "::";
+  std::unique_ptr<Program> program(new Program(std::move(options), std::move(surroundings)));
   auto api = net::ApiClient::make(*config, [raw = program.get()](std::string_view verb, int code) {
     raw->metrics_.add("llmkube_router_api_requests_total", {verb, std::to_string(code)});
   });
@@ -66,8 +67,11 @@ base::Result<std::unique_ptr<Program>> Program::make(const Options& options, Sur
   return program;
 }
 
-Program::Program(const Options& options, Surroundings surroundings)
-    : options_(options), surroundings_(std::move(surroundings)), metrics_(metric_rows()), queue_(surroundings_.queue) {}
+Program::Program(Options options, Surroundings surroundings)
+    : options_(std::move(options)),
+      surroundings_(std::move(surroundings)),
+      metrics_(metric_rows()),
+      queue_(surroundings_.queue) {}
 
 Program::~Program() { stop(); }
 

@@ -42,7 +42,7 @@ class Program {
     WorkQueue::Delays queue;
     Patience::Timing patience;
   };
-  [[nodiscard]] static base::Result<std::unique_ptr<Program>> make(const Options& options, Surroundings surroundings);
+  [[nodiscard]] static base::Result<std::unique_ptr<Program>> make(Options options, Surroundings surroundings);
   ~Program();
 
   /// Starts all threads; an error when the port is taken.
@@ -56,7 +56,7 @@ class Program {
   void stop();
 
  private:
-  Program(const Options& options, Surroundings surroundings);
+  Program(Options options, Surroundings surroundings);
 
   void add_routes();
   void keep_house();

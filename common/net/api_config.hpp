@@ -25,6 +25,9 @@ struct ApiConfig {
   std::string server_name;
   /// Of every request but watches, which have their own.
   HttpTimeouts timeouts;
+
+  /// The server is at an IPv6 address. In a cluster that is the first family of its Services, and of its Pods.
+  [[nodiscard]] bool is_ipv6() const { return server.starts_with("https://["); }
 };
 
 /// The directory that Kubernetes mounts into a Pod.

@@ -1,5 +1,6 @@
 # Bad input of every kind: refused at apply with the path, the value and the fix; nothing crashes.
 # Beside others.
+# On IPv6 too.
 . "$(dirname "$0")/../lib/case.sh"
 
 router() { printf 'apiVersion: inference.llmkube.dev/v1alpha1\nkind: InferenceService\nmetadata: {name: bad}\nspec: {runtime: llamacpp-router%s}\n' "$1"; }

@@ -1,4 +1,5 @@
 # The gate: a busy model cannot starve another, clients cannot change the server, and a rollout cuts no answer.
+# On IPv6 too.
 . "$(dirname "$0")/../lib/case.sh"
 
 { model phi4-mini; model large

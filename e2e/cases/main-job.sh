@@ -1,5 +1,6 @@
 # The example of the README, unchanged: applied, Ready, and each of its three models answers through the Service.
 # Beside others.
+# On IPv6 too.
 . "$(dirname "$0")/../lib/case.sh"
 
 { model phi4-mini; model qwen3-7b-coder; model gemma3-4b-summarizer; } | apply >/dev/null

@@ -1,5 +1,6 @@
 # Partial is useful: the service serves what is there while another model is still on its way, which then joins with no Pod restart.
 # Beside others.
+# On IPv6 too.
 . "$(dirname "$0")/../lib/case.sh"
 
 { model phi4-mini; model large slow/large.gguf; service partial phi4-mini large; } | apply >/dev/null

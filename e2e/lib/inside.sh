@@ -33,7 +33,11 @@ model() {
 }
 
 # service_url NAMESPACE ISVC — the address of a service as the node reaches it.
-service_url() { kubectl -n "$1" get service "$2" -o jsonpath='http://{.spec.clusterIP}:{.spec.ports[?(@.name=="http")].port}'; }
+service_url() {
+  local address port
+  read -r address port < <(kubectl -n "$1" get service "$2" -o jsonpath='{.spec.clusterIP} {.spec.ports[?(@.name=="http")].port}{"\n"}')
+  echo "http://$(in_url "$address"):$port"
+}
 
 # chat NAMESPACE ISVC MODEL [MAX_TOKENS] — the answer of one chat completion, as JSON in one line; HTTP errors too. Asked once: who is Ready answers.
 chat() {
@@ -47,7 +51,7 @@ pods() { kubectl -n "$1" get pods -l "inference.llmkube.dev/service=$2" -o json 
 # agent NAMESPACE ISVC [PATH] — what the agent of the service's first Pod answers.
 agent() {
   local pod; pod=$(pods "$1" "$2" | head -n 1)
-  curl -sS --max-time 10 "http://$(kubectl -n "$1" get pod "$pod" -o jsonpath='{.status.podIP}'):8081${3:-/state}"
+  curl -sS --max-time 10 "http://$(in_url "$(kubectl -n "$1" get pod "$pod" -o jsonpath='{.status.podIP}')"):8081${3:-/state}"
 }
 
 # resident NAMESPACE ISVC — the models that are in memory now, by the agent's word.

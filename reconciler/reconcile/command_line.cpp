@@ -7,8 +7,6 @@
 namespace reconciler {
 namespace {
 
-constexpr std::string_view kAllAddresses = "0.0.0.0";
-
 /// llama-server's own word for a switch that is off.
 void append_flag(std::vector<std::string>& args, const std::string& key, const std::string& value) {
   if (value == "true") {
@@ -42,7 +40,7 @@ std::vector<std::string> router_command_line(const Plan& plan) {
   std::vector<std::string> args = {
       "--models-preset", "/etc/llmkube/models.ini",
       "--models-max",    std::to_string(spec.router.max_loaded_models),
-      "--host",          spec.bind_address.empty() ? std::string(kAllAddresses) : spec.bind_address,
+      "--host",          spec.bind_address.empty() ? plan.settings.bind_address : spec.bind_address,
       "--port",          std::to_string(server_port(plan)),
       "--metrics"};
   for (auto& arg : router_arguments(plan)) args.push_back(std::move(arg));

@@ -32,6 +32,9 @@ struct Settings {
   std::string ca_configmap;
   /// The runtimes that are ours. Without `llamacpp` another operator owns Models, and their status is read-only to us.
   std::vector<std::string> runtimes = {"llamacpp-router", "llamacpp"};
+  /// What a router listens on where spec.bindAddress says nothing: all addresses of the family of the cluster's Pods.
+  /// Not `::` for both, as a node without IPv6 has none, and as it would restart what runs.
+  std::string bind_address = "0.0.0.0";
   /// Requests pass through the agent's gate where the service's scheduling policy is Fair.
   bool gate = true;
 

@@ -57,6 +57,7 @@ TEST_CASE("in a cluster the variables and the mounted folder say it, IPv6 too") 
   const auto config = net::in_cluster_config("/mounted");
   REQUIRE(config);
   CHECK(config->server == "https://[fd00::1]:443");
+  CHECK(config->is_ipv6());
   CHECK(config->ca_file == "/mounted/ca.crt");
   CHECK(config->token_file == "/mounted/token");
   ::unsetenv("KUBERNETES_SERVICE_HOST");

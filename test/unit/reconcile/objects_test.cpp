@@ -626,6 +626,20 @@ TEST_CASE("replicas 0 runs nothing, and has no autoscaler that would start it ag
   CHECK(decision.deletions[0].uid == "uid-of-hpa");
 }
 
+TEST_CASE("a router listens on all addresses of the cluster's family, or where the service says") {
+  const auto host = [](const Scene& scene) {
+    const auto args = pod_of(scene)["containers"][0]["args"].get<std::vector<std::string>>();
+    return *std::next(std::ranges::find(args, "--host"));
+  };
+  Scene scene = with_spec(R"("replicas": 1)");
+  CHECK(host(scene) == "0.0.0.0");
+  scene.settings.bind_address = "::";
+  CHECK(host(scene) == "::");
+  Scene told = with_spec(R"("bindAddress": "0.0.0.0")");
+  told.settings.bind_address = "::";
+  CHECK(host(told) == "0.0.0.0");
+}
+
 TEST_CASE("a service of one model that uses every field, in LLMKube's order") {
   Scene scene(R"({
     "modelRef": "a", "resources": {"gpu": 2}, "bindAddress": "0.0.0.0", "containerPort": 9090,
