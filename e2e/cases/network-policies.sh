@@ -36,16 +36,21 @@ pods() { # sets the addresses of what is reached
   webhook=$(address "$SYSTEM" app.kubernetes.io/component=webhook) reconciler=$(address "$SYSTEM" app.kubernetes.io/component=reconciler)
   pod=$(address "$NS" "inference.llmkube.dev/service=$1"); }
 
-# shut WHAT WANTED — what the policies forbid: each answers WANTED
+# shut WHAT WANTED — what the policies forbid: each answers WANTED. All at once, as each waits for its answer.
 shut() {
-  check "$1: llama-server past the gate, from another namespace" "$2" from "$client" "http://$pod:8080/v1/models"
-  check "$1: the agent, from another namespace" "$2" from "$client" "http://$pod:8081/state"
-  check "$1: the webhook's metrics, from another namespace" "$2" from "$client" "http://$webhook:8081/metrics"
-  check "$1: the reconciler's metrics, from another namespace" "$2" from "$client" "http://$reconciler:8081/metrics"
-  check "$1: the file host, from a Pod that serves" "$2" from "$pod" "http://$(address model-host app=model-host):8080/healthz"
-  check "$1: the API server, from the webhook" "$2" from "$webhook" "https://$SVCIP/version"
-  check "$1: the agent, from the webhook" "$2" from "$webhook" "http://$pod:8081/state"
-  check "$1: a Pod that is none of ours, from the reconciler" "$2" from "$reconciler" "http://$(address model-host app=model-host):8080/healthz"
+  local what=$1 wanted=$2 host answers answer pids=(); host=$(address model-host app=model-host); answers=$(mktemp -d)
+  try() { from "$2" "$3" >"$answers/$1" & pids+=($!); }
+  try "llama-server past the gate, from another namespace" "$client" "http://$pod:8080/v1/models"
+  try "the agent, from another namespace" "$client" "http://$pod:8081/state"
+  try "the webhook's metrics, from another namespace" "$client" "http://$webhook:8081/metrics"
+  try "the reconciler's metrics, from another namespace" "$client" "http://$reconciler:8081/metrics"
+  try "the file host, from a Pod that serves" "$pod" "http://$host:8080/healthz"
+  try "the API server, from the webhook" "$webhook" "https://$SVCIP/version"
+  try "the agent, from the webhook" "$webhook" "http://$pod:8081/state"
+  try "a Pod that is none of ours, from the reconciler" "$reconciler" "http://$host:8080/healthz"
+  wait "${pids[@]}"
+  for answer in "$answers"/*; do check "$what: ${answer##*/}" "$wanted" cat "$answer"; done
+  rm -r "$answers"
 }
 pods before
 shut "open without an enforcer" '^[1-5][0-9][0-9]$'
