@@ -100,10 +100,16 @@ json server_resources(const Plan& plan) {
   return resources;
 }
 
-/// Under the gate clients come in by the agent; llama-server's port is then nobody's business.
+json container_port(std::string_view name, std::int64_t number) {
+  return {{"name", name}, {"containerPort", number}, {"protocol", "TCP"}};
+}
+
+/// Under the gate clients come in by the agent; llama-server's port is then nobody's business. The gate's port stands
+/// here all the same: before Kubernetes 1.32 a Service does not find a named port of a native sidecar
+/// (kubernetes/kubernetes#127958), and several meshes do not.
 json server_ports(const Plan& plan) {
-  const std::string_view name = plan.gate ? "llama" : "http";
-  return {{{"name", name}, {"containerPort", server_port(plan)}, {"protocol", "TCP"}}};
+  if (!plan.gate) return {container_port("http", server_port(plan))};
+  return {container_port("http", names::kGatePort), container_port("llama", server_port(plan))};
 }
 
 json server_container(const Plan& plan) {
@@ -158,11 +164,9 @@ json agent_container(const Plan& plan) {
                std::to_string(kDrainTimeoutSeconds),
                "--child-logs",
                names::kChildLogs};
-  json ports = {{{"name", "agent"}, {"containerPort", names::kAgentPort}, {"protocol", "TCP"}}};
   if (plan.gate) {
     args.push_back("--gate-listen");
     args.push_back(":" + std::to_string(names::kGatePort));
-    ports.push_back({{"name", "http"}, {"containerPort", names::kGatePort}, {"protocol", "TCP"}});
   }
   json container = {
       {"name", names::kAgentContainer},
@@ -171,7 +175,7 @@ json agent_container(const Plan& plan) {
       {"restartPolicy", "Always"},
       {"command", {"/usr/bin/router-agent"}},
       {"args", std::move(args)},
-      {"ports", std::move(ports)},
+      {"ports", {container_port("agent", names::kAgentPort)}},
       {"startupProbe", http_probe("/healthz", names::kAgentPort, 1, 60)},
       {"resources", {{"requests", {{"cpu", "10m"}, {"memory", "32Mi"}}}, {"limits", {{"memory", "256Mi"}}}}},
       {"securityContext", restricted_container()},
