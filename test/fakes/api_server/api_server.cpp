@@ -204,9 +204,14 @@ void ApiServer::note(const Request& request, int status) {
 bool ApiServer::answer(int fd, const Request& request) {
   std::optional<Fault> fault;
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (stopping_ || down_) return false;
     fault = take_fault(request);
+    if (fault && fault->kind == Fault::Kind::slow) {
+      ++held_;
+      changed_.wait_for(lock, fault->delay, [&, epoch = faults_epoch_] { return stopping_ || epoch != faults_epoch_; });
+      --held_;
+    }
     if (fault && fault->kind == Fault::Kind::cut_before) return note(request, 0), false;
     if (fault && fault->kind == Fault::Kind::refuse) note(request, fault->status);
   }
@@ -215,8 +220,6 @@ bool ApiServer::answer(int fd, const Request& request) {
     const auto extra = fault->retry_after.empty() ? "" : "Retry-After: " + fault->retry_after + "\r\n";
     return send_all(fd, response_text(fault->status, body, extra));
   }
-  if (fault && fault->kind == Fault::Kind::slow) std::this_thread::sleep_for(fault->delay);
-
   const auto path = parse_path(request.path);
   if (path && request.method == "GET" && request.parameter("watch") == "1") {
     watch(fd, request, *path);
@@ -322,8 +325,10 @@ void ApiServer::watch(int fd, const Request& request, const ObjectPath& path) {
         if (Store::matches(event.object, labels, fields)) text += line(event.type, event.object);
       }
       version = store_.version();
-      if (text.empty() && Clock::now() >= next_bookmark)
+      if (text.empty() && Clock::now() >= next_bookmark) {
+        ++bookmarks_;
         text = line("BOOKMARK", {{"metadata", {{"resourceVersion", std::to_string(version)}}}});
+      }
     }
     if (!text.empty()) {
       next_bookmark = Clock::now() + options_.bookmarks;
@@ -385,6 +390,8 @@ void ApiServer::inject(Fault fault) {
 void ApiServer::clear_faults() {
   const std::lock_guard lock(mutex_);
   faults_.clear();
+  ++faults_epoch_;
+  changed_.notify_all();
 }
 
 void ApiServer::stall_watches(bool stalled) {
@@ -470,6 +477,16 @@ std::size_t ApiServer::count(const std::string& method, const std::string& targe
   return static_cast<std::size_t>(std::count_if(made.begin(), made.end(), [&](const Call& call) {
     return call.method == method && call.target.find(target) != std::string::npos;
   }));
+}
+
+std::size_t ApiServer::held() {
+  const std::lock_guard lock(mutex_);
+  return held_;
+}
+
+std::size_t ApiServer::bookmarks() {
+  const std::lock_guard lock(mutex_);
+  return bookmarks_;
 }
 
 std::size_t ApiServer::open_watches() {

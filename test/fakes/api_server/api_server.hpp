@@ -25,7 +25,7 @@ struct Fault {
     cut_after,
     /// Send the first half of the answer, then close.
     cut_in_the_middle,
-    /// Wait for `delay`, then go on as usual.
+    /// Wait for `delay`, or until the faults are cleared, then go on as usual.
     slow,
   };
   Kind kind = Kind::refuse;
@@ -73,6 +73,7 @@ class ApiServer {
     std::string resource;
   };
   void deny(Right right);
+  /// Ends the waits of those that are `slow`, too.
   void clear_faults();
   /// Watches no longer send anything, bookmarks included, until `resume_watches`; their connections stay open.
   void stall_watches(bool stalled);
@@ -105,6 +106,10 @@ class ApiServer {
   /// Calls whose method and target contain these.
   [[nodiscard]] std::size_t count(const std::string& method, const std::string& target);
   [[nodiscard]] std::size_t open_watches();
+  /// Calls that wait at this moment, by a fault that is `slow`.
+  [[nodiscard]] std::size_t held();
+  /// Bookmarks that were sent, in all watches.
+  [[nodiscard]] std::size_t bookmarks();
 
  private:
   struct Request;
@@ -136,7 +141,10 @@ class ApiServer {
   bool stopping_ = false;
   int watch_epoch_ = 0;
   int repeats_ = 0;
+  int faults_epoch_ = 0;
   std::size_t open_watches_ = 0;
+  std::size_t held_ = 0;
+  std::size_t bookmarks_ = 0;
   std::list<int> sockets_;
   std::vector<std::thread> threads_;
   std::thread acceptor_;

@@ -6,6 +6,7 @@
 
 #include "test/catch.hpp"
 #include "test/fakes/api_server/api_server.hpp"
+#include "test/support/eventually.hpp"
 
 using namespace std::chrono_literals;
 using fakes::Fault;
@@ -17,22 +18,42 @@ namespace {
 
 const std::string kLeases = "/apis/coordination.k8s.io/v1/namespaces/own/leases";
 
-/// One replica: a lease with times a tenth of the real ones.
+/// A clock whose hands move only when a test moves them.
+class Hands final : public base::Clock {
+ public:
+  [[nodiscard]] base::WallTime wall() const override { return std::chrono::system_clock::now(); }
+  [[nodiscard]] base::SteadyTime steady() const override { return base::SteadyTime{passed_.load()}; }
+  void advance(std::chrono::nanoseconds by) { passed_ = passed_.load() + by; }
+
+ private:
+  std::atomic<std::chrono::nanoseconds> passed_{1h};
+};
+
+/// The times of a replica: a tenth of the real ones.
+struct Times {
+  std::chrono::milliseconds duration = 1500ms;
+  std::chrono::milliseconds deadline = 1000ms;
+  net::HttpTimeouts of_calls = {200ms, 300ms, 200ms, 400ms};
+};
+/// No machine is so busy that it gets there.
+const Times kNever{.duration = 1h, .deadline = 40min, .of_calls = {60s, 60s, 60s, 60s}};
+
+/// One replica.
 class Replica {
  public:
-  Replica(const fakes::ApiServer& server, const std::string& identity,
-          net::HttpTimeouts timeouts = {200ms, 300ms, 200ms, 400ms}) {
+  Replica(const fakes::ApiServer& server, const std::string& identity, Times times,
+          const base::Clock& clock = machines_clock()) {
     net::ApiConfig config;
     config.server = server.url();
-    config.timeouts = timeouts;
+    config.timeouts = times.of_calls;
     api_ = std::move(*net::ApiClient::make(config));
-    lease_ = std::make_unique<LeaderLease>(*api_, clock_,
+    lease_ = std::make_unique<LeaderLease>(*api_, clock,
                                            LeaderLease::Options{.name_space = "own",
                                                                 .name = "lease",
                                                                 .identity = identity,
-                                                                .duration = 1500ms,
+                                                                .duration = times.duration,
                                                                 .renew = 300ms,
-                                                                .deadline = 1000ms,
+                                                                .deadline = times.deadline,
                                                                 .retry = 100ms},
                                            [this](bool leading) {
                                              changes_ += leading ? '+' : '-';
@@ -47,11 +68,8 @@ class Replica {
     thread_.join();
   }
   [[nodiscard]] bool holds() const { return lease_->holds(); }
-  /// Waits until `holds()` is that.
-  [[nodiscard]] bool becomes(bool leading, std::chrono::milliseconds limit) const {
-    const auto end = std::chrono::steady_clock::now() + limit;
-    while (holds() != leading && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(1ms);
-    return holds() == leading;
+  [[nodiscard]] bool leads() const {
+    return test::eventually([this] { return holds(); });
   }
   /// When it was told that it does not lead any more.
   [[nodiscard]] std::chrono::steady_clock::time_point lost() const { return lost_; }
@@ -59,7 +77,11 @@ class Replica {
   [[nodiscard]] const std::string& changes() const { return changes_; }
 
  private:
-  base::SystemClock clock_;
+  static const base::Clock& machines_clock() {
+    static const base::SystemClock clock;
+    return clock;
+  }
+
   std::unique_ptr<net::ApiClient> api_;
   std::unique_ptr<LeaderLease> lease_;
   std::string changes_;
@@ -81,33 +103,36 @@ TEST_CASE("the lease is made when it is absent, and an empty one is filled witho
                             {"kind", "Lease"},
                             {"metadata", {{"name", "lease"}, {"labels", {{"chart", "yes"}}}}}});
   }
-  Replica one(server, "one");
-  REQUIRE(one.becomes(true, 2s));
+  Replica one(server, "one", kNever);
+  REQUIRE(one.leads());
   CHECK(holder(server) == "one");
   if (is_there) CHECK(server.get(kLeases + "/lease").body["metadata"]["labels"]["chart"] == "yes");
 }
 
 TEST_CASE("a leader renews, and the second replica waits") {
   fakes::ApiServer server;
-  Replica one(server, "one");
-  REQUIRE(one.becomes(true, 2s));
-  Replica two(server, "two");
-  for (int i = 0; i < 200; ++i) {
+  Hands hands;
+  const Times times{.duration = 15s, .deadline = 10s, .of_calls = kNever.of_calls};
+  Replica one(server, "one", times, hands);
+  REQUIRE(one.leads());
+  Replica two(server, "two", times, hands);
+  for (int i = 0; i < 3; ++i) {
+    hands.advance(9s);
     CHECK((one.holds() && !two.holds()));
-    std::this_thread::sleep_for(10ms);
+    // The first one may have begun before, and the last one's answer is still on its way.
+    const auto renewed = server.count("PATCH", "leases");
+    REQUIRE(test::eventually([&] { return server.count("PATCH", "leases") >= renewed + 3; }));
   }
 }
 
-TEST_CASE("a leader that ends hands over within a second, and well before the lease would expire") {
+TEST_CASE("a leader that ends hands over at once, not when the lease would expire") {
   fakes::ApiServer server;
-  Replica one(server, "one");
-  REQUIRE(one.becomes(true, 2s));
-  Replica two(server, "two");
-  std::this_thread::sleep_for(300ms);
-  const auto began = std::chrono::steady_clock::now();
+  Replica one(server, "one", kNever);
+  REQUIRE(one.leads());
+  Replica two(server, "two", kNever);
+  REQUIRE(test::eventually([&] { return server.open_watches() == 1; }));
   one.stop();
-  CHECK(two.becomes(true, 2s));
-  CHECK(std::chrono::steady_clock::now() - began < 500ms);
+  CHECK(two.leads());
   CHECK(one.changes() == "+-");
   CHECK(server.get(kLeases + "/lease").body["spec"]["leaseTransitions"] == 1);
 }
@@ -118,51 +143,54 @@ TEST_CASE("a leader that was killed is followed once its lease is over, not befo
   server.create(kLeases, {{"metadata", {{"name", "lease"}}},
                           {"spec", {{"holderIdentity", "dead"}, {"leaseDurationSeconds", 1}}}});
   const auto began = std::chrono::steady_clock::now();
-  Replica two(server, "two");
-  REQUIRE(two.becomes(true, 4s));
-  CHECK(std::chrono::steady_clock::now() - began >= 950ms);
+  Replica two(server, "two", {});
+  REQUIRE(two.leads());
+  CHECK(std::chrono::steady_clock::now() - began >= 1s);
 }
 
 TEST_CASE("a leader that is cut off stops to write before another one may begin") {
   fakes::ApiServer server;
-  Replica one(server, "one");
-  REQUIRE(one.becomes(true, 2s));
-  const auto began = std::chrono::steady_clock::now();
+  Hands hands;
+  const Times times{.duration = 1500ms, .deadline = 1000ms, .of_calls = kNever.of_calls};
+  Replica one(server, "one", times, hands);
+  REQUIRE(one.leads());
   server.down();
-  CHECK(one.becomes(false, 3s));
-  CHECK(std::chrono::steady_clock::now() - began < 1500ms);
+  hands.advance(times.deadline - 1ms);
+  CHECK(one.holds());
+  hands.advance(1ms);
+  CHECK_FALSE(one.holds());
+  CHECK(test::eventually([&] { return one.lost() != std::chrono::steady_clock::time_point{}; }));
   server.up();
-  CHECK(one.becomes(true, 3s));  // its own lease, taken up again
+  CHECK(one.leads());  // its own lease, taken up again
 }
 
 // What is under way is ended when we are told, so that must not wait for an answer that does not come.
 TEST_CASE("a renewal that hangs does not keep a leader from its end at the deadline") {
   fakes::ApiServer server;
-  Replica one(server, "one", {5s, 5s, 5s, 5s});
-  REQUIRE(one.becomes(true, 2s));
-  std::this_thread::sleep_for(50ms);
-  server.inject({.kind = Fault::Kind::slow, .target = "leases", .times = 10, .delay = 3s});
+  Replica one(server, "one", {.duration = 6s, .deadline = 4s, .of_calls = kNever.of_calls});
+  REQUIRE(one.leads());
   const auto began = std::chrono::steady_clock::now();
-  REQUIRE(one.becomes(false, 3s));
-  std::this_thread::sleep_for(100ms);
-  CHECK(one.lost() > began);
-  CHECK(one.lost() - began < 1150ms);  // of the lease's 1500
+  server.inject({.kind = Fault::Kind::slow, .target = "leases", .times = 10, .delay = 1h});
+  CHECK(test::eventually([&] { return one.lost() > began; }, 30s));
   server.clear_faults();
 }
 
 TEST_CASE("there are never two leaders, whatever the server does") {
   fakes::ApiServer server;
-  Replica one(server, "one");
-  Replica two(server, "two");
+  Replica one(server, "one", {});
+  Replica two(server, "two", {});
   std::atomic<bool> stop = false;
   std::atomic<int> both = 0;
   std::atomic<int> any = 0;
   std::thread watcher([&] {
     while (!stop) {
-      // `one` is read again after `two`, so that a handover in between does not count.
+      // `one` is read again after `two`, so that a handover in between does not count. There and back takes a second.
+      const auto began = std::chrono::steady_clock::now();
       const bool first = one.holds();
       const bool second = two.holds();
-      if (first && second && one.holds()) ++both;
+      const bool still = one.holds();
+      const bool at_once = std::chrono::steady_clock::now() - began < 500ms;
+      if (first && second && still && at_once) ++both;
       if (first || second) ++any;
       std::this_thread::sleep_for(1ms);
     }
@@ -177,8 +205,7 @@ TEST_CASE("there are never two leaders, whatever the server does") {
     server.cut_watches();
   }
   server.clear_faults();
-  std::this_thread::sleep_for(2s);
-  CHECK((one.holds() || two.holds()));
+  CHECK(test::eventually([&] { return one.holds() || two.holds(); }));
   stop = true;
   watcher.join();
   CHECK(both == 0);

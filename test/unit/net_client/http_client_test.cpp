@@ -11,10 +11,12 @@
 #include "common/net/server.hpp"
 #include "common/net/tls_context.hpp"
 #include "test/catch.hpp"
+#include "test/support/eventually.hpp"
 #include "test/unit/net_client/raw_server.hpp"
 
 using namespace std::chrono_literals;
 using net::HttpClient;
+using test::kPatience;
 
 namespace {
 
@@ -98,7 +100,7 @@ TEST_CASE("a kept connection is used again, and one that the server closed meanw
   const auto client = client_for(server.url());
   for (int i = 0; i < 2; ++i) REQUIRE(client->send({}));
   CHECK(connections == 1);
-  std::this_thread::sleep_for(50ms);  // the server's close arrives
+  REQUIRE(test::eventually([&] { return server.closed() == 1; }));
   const auto third = client->send({.method = "POST", .body = "not repeatable"});
   CHECK(third);
   CHECK(connections == 2);
@@ -125,7 +127,7 @@ TEST_CASE("only a GET, or what is marked so, is sent again after a cut") {
 }
 
 TEST_CASE("every wait ends") {
-  const net::HttpTimeouts short_waits{300ms, 300ms, 300ms, 600ms};
+  net::HttpTimeouts short_waits{300ms, 300ms, 300ms, 600ms};
   const auto began = std::chrono::steady_clock::now();
   SECTION("no answer") {
     RawServer server([](int fd) { RawServer::wait_for_hang_up(fd); });
@@ -135,11 +137,12 @@ TEST_CASE("every wait ends") {
     RawServer server([](int fd) {
       RawServer::read_head(fd);
       RawServer::send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
-      for (int i = 0; i < 20; ++i) {
+      while (!RawServer::has_hung_up(fd)) {
         RawServer::send_text(fd, "x");
         std::this_thread::sleep_for(100ms);
       }
     });
+    short_waits.read = kPatience;  // each byte comes in time, all together do not
     const auto response = client_for(server.url(), short_waits)->send({.method = "POST"});
     REQUIRE_FALSE(response);
     CHECK_THAT(response.error().what, ContainsSubstring("too long"));
@@ -156,7 +159,7 @@ TEST_CASE("every wait ends") {
     REQUIRE(client);
     CHECK_FALSE((*client)->send({.method = "POST"}));
   }
-  CHECK(elapsed(began) < 3s);
+  CHECK(elapsed(began) < kPatience);
 }
 
 TEST_CASE("an answer that is too large is an error") {
@@ -189,7 +192,7 @@ TEST_CASE("a stream is read line by line, however it is cut into chunks") {
   std::vector<std::string> lines;
   const auto keep = [&](std::string_view line) { return lines.emplace_back(line), true; };
   net::Cancellation cancellation;
-  const auto end = client_for(server.url())->stream_lines({}, 1s, keep, cancellation);
+  const auto end = client_for(server.url())->stream_lines({}, kPatience, keep, cancellation);
   REQUIRE(end);
   CHECK(end->status == 200);
   CHECK(lines == std::vector<std::string>{"ab", "cd", "efg"});  // "no" never got its line end
@@ -205,11 +208,10 @@ TEST_CASE("a stream that ends in the middle, or falls silent, is an error after 
   int lines = 0;
   const auto count = [&](std::string_view) { return ++lines, true; };
   net::Cancellation cancellation;
-  const auto began = std::chrono::steady_clock::now();
-  const auto end = client_for(server.url())->stream_lines({}, 300ms, count, cancellation);
-  CHECK_FALSE(end);
+  // It may fall silent for so long because the machine is busy, before the first line: then it is asked again.
+  for (int tries = 0; tries < 20 && lines == 0; ++tries)
+    CHECK_FALSE(client_for(server.url())->stream_lines({}, 300ms, count, cancellation));
   CHECK(lines == 1);
-  CHECK(elapsed(began) < 2s);
 }
 
 TEST_CASE("an answer other than 200 to a stream comes back whole") {
@@ -220,7 +222,7 @@ TEST_CASE("an answer other than 200 to a stream comes back whole") {
   int lines = 0;
   const auto count = [&](std::string_view) { return ++lines, true; };
   net::Cancellation cancellation;
-  const auto end = client_for(server.url())->stream_lines({}, 1s, count, cancellation);
+  const auto end = client_for(server.url())->stream_lines({}, kPatience, count, cancellation);
   REQUIRE(end);
   CHECK(end->status == 403);
   CHECK(end->body == "no\n!");
@@ -239,7 +241,7 @@ TEST_CASE("a line that is too long ends the stream") {
   net::Cancellation cancellation;
   const auto end = (*HttpClient::make(options))
                        ->stream_lines(
-                           {}, 1s, [](std::string_view) { return true; }, cancellation);
+                           {}, kPatience, [](std::string_view) { return true; }, cancellation);
   REQUIRE_FALSE(end);
   CHECK_THAT(end.error().what, ContainsSubstring("too long"));
 }
@@ -260,9 +262,9 @@ TEST_CASE("cancel ends a request at any stage, and what comes later at once") {
     });
     const auto began = std::chrono::steady_clock::now();
     const auto end = client->stream_lines(
-        {}, 20s, [](std::string_view) { return true; }, cancellation);
+        {}, kPatience, [](std::string_view) { return true; }, cancellation);
     CHECK_FALSE(end);
-    CHECK(elapsed(began) < 1s);
+    CHECK(elapsed(began) < kPatience / 2);
     other.join();
     CHECK_FALSE(client->send({}, &cancellation));
   }
@@ -274,7 +276,7 @@ TEST_CASE("cancel ends a TLS handshake that hangs") {
   net::HttpClientOptions options;
   options.url = server.url("https");
   options.tls = net::ClientTls{net::make_authority("test", {now - 1h, now + 1h})->certificate_pem, "", "", ""};
-  options.timeouts.connect = 20s;
+  options.timeouts.connect = kPatience;
   const auto client = HttpClient::make(options);
   net::Cancellation cancellation;
   std::thread other([&] {
@@ -283,7 +285,7 @@ TEST_CASE("cancel ends a TLS handshake that hangs") {
   });
   const auto began = std::chrono::steady_clock::now();
   CHECK_FALSE((*client)->send({.method = "POST"}, &cancellation));
-  CHECK(elapsed(began) < 2s);
+  CHECK(elapsed(began) < kPatience / 2);
   other.join();
 }
 

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <cerrno>
 #include <functional>
 #include <string>
 #include <thread>
@@ -28,7 +30,11 @@ class RawServer {
         const int fd = ::accept(listener_, nullptr, nullptr);
         if (fd < 0) return;
         serve_(fd);
+        // What the peer has not read yet, and that this is the end, is with it when this returns.
+        const linger until_it_has_all{.l_onoff = 1, .l_linger = 10};
+        ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &until_it_has_all, sizeof until_it_has_all);
         ::close(fd);
+        ++closed_;
       }
     });
   }
@@ -45,6 +51,8 @@ class RawServer {
   }
 
   [[nodiscard]] int port() const { return port_; }
+  /// Connections that are closed, as their peers know.
+  [[nodiscard]] int closed() const { return closed_; }
 
   /// Reads up to the end of a request's head; false when the peer hung up.
   static bool read_head(int fd) {
@@ -58,6 +66,12 @@ class RawServer {
     return true;
   }
   static void send_text(int fd, const std::string& text) { ::send(fd, text.data(), text.size(), MSG_NOSIGNAL); }
+  /// Whether the peer has hung up; it says nothing more otherwise.
+  static bool has_hung_up(int fd) {
+    char byte = 0;
+    const auto got = ::recv(fd, &byte, 1, MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN);
+  }
   /// Until the peer hangs up.
   static void wait_for_hang_up(int fd) {
     std::array<char, 256> part{};
@@ -69,5 +83,6 @@ class RawServer {
   std::function<void(int)> serve_;
   int listener_ = -1;
   int port_ = 0;
+  std::atomic<int> closed_ = 0;
   std::thread thread_;
 };

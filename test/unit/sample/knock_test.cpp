@@ -36,6 +36,13 @@ class Port {
   int fd_;
 };
 
+/// As `knock_at`, which waits for a moment only: done again where a busy machine answers too late for that.
+Knock answer_to_knock(int port) {
+  auto answer = knock_at("127.0.0.1", port);
+  for (int i = 0; i < 10 && answer == Knock::unknown; ++i) answer = knock_at("127.0.0.1", port);
+  return answer;
+}
+
 }  // namespace
 
 TEST_CASE("a server that answers is open, but not one that says it cannot serve") {
@@ -43,7 +50,7 @@ TEST_CASE("a server that answers is open, but not one that says it cannot serve"
     const RawServer server([&](int fd) {
       if (RawServer::read_head(fd)) RawServer::send_text(fd, answer);
     });
-    return knock_at("127.0.0.1", server.port());
+    return answer_to_knock(server.port());
   };
   CHECK(knock("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") == Knock::open);
   CHECK(knock("HTTP/1.1 404 Not Found\r\n\r\n") == Knock::open);
@@ -54,7 +61,7 @@ TEST_CASE("a server that answers is open, but not one that says it cannot serve"
 
 TEST_CASE("nobody listens: refused. Nobody answers: nothing is known") {
   const Port port;
-  CHECK(knock_at("127.0.0.1", port.number) == Knock::refused);
+  CHECK(answer_to_knock(port.number) == Knock::refused);
   port.listen();
   CHECK(knock_at("127.0.0.1", port.number) == Knock::unknown);
 }
