@@ -14,6 +14,7 @@
 
 #include "test/catch.hpp"
 #include "test/support/certificates.hpp"
+#include "test/support/eventually.hpp"
 #include "test/support/process.hpp"
 #include "test/support/raw_client.hpp"
 #include "test/unit/webhook/review_text.hpp"
@@ -64,14 +65,14 @@ class Webhook {
                                              "--tls-cert", certificates.certificate_file(), "--tls-key",
                                              certificates.key_file(), "--drain-seconds", drain_seconds},
                     certificates.folder() + "/log");
-    REQUIRE(process->logs("admission_port=", 30s));
+    REQUIRE(process->logs("admission_port=", test::kPatience));
     port = process->logged_port("admission_port");
     health_port = process->logged_port("health_port");
   }
   ~Webhook() {
     if (kMeasured) CHECK(process->peak_resident_kib() < kMemoryLimitKib);
     process->signal(SIGTERM);
-    const auto code = process->wait(60s);
+    const auto code = process->wait(test::kPatience);
     CHECK(code == 0);
     if (code != 0) UNSCOPED_INFO(process->log());
   }
@@ -80,8 +81,12 @@ class Webhook {
   [[nodiscard]] test::RawResponse health(const std::string& path) const {
     return RawClient(health_port).exchange(get(path));
   }
-  /// Another client is served: within the 10 s that a client here waits, and the API server too.
-  void check_unhurt() const { CHECK(client().exchange(post("/mutate", review())).status == 200); }
+  /// Another client is served: within the 10 s that the API server waits, too.
+  void check_unhurt() const {
+    auto another = client();
+    another.send(post("/mutate", review()));
+    CHECK(another.receive(10s).status == 200);
+  }
 
   /// The status for a large body; asked again where a busy machine let it arrive too late.
   [[nodiscard]] int status_for(const std::string& body) const {
@@ -89,7 +94,7 @@ class Webhook {
     for (int tries = 0; status == 408 && tries < 5; ++tries) {
       auto asking = client();
       asking.send(post("/mutate", body));
-      status = asking.receive(60s).status;
+      status = asking.receive(test::kPatience).status;
     }
     return status;
   }
@@ -166,9 +171,13 @@ TEST_CASE("250 idle connections cost no CPU and starve nobody") {
     idle.push_back(webhook.client());
     REQUIRE(idle.back().exchange(post("/mutate", review())).status == 200);
   }
-  const auto before = webhook.process->cpu();
-  std::this_thread::sleep_for(2s);
-  if (kMeasured) CHECK(webhook.process->cpu() - before <= 60ms);
+  // In the calmest of some spans of two seconds: the last handshakes may still be tidied up.
+  const auto takes_none = [&] {
+    const auto before = webhook.process->cpu();
+    std::this_thread::sleep_for(2s);
+    return webhook.process->cpu() - before <= 60ms;
+  };
+  if (kMeasured) CHECK(test::eventually(takes_none, 20s));
   webhook.check_unhurt();
   for (auto& client : idle) CHECK(client.exchange(post("/mutate", review())).status == 200);
 }
@@ -187,7 +196,7 @@ TEST_CASE("slow headers and slow bodies hurt nobody, and end") {
     webhook.check_unhurt();
     std::this_thread::sleep_for(1s);
   }
-  for (auto& client : slow) CHECK(client.receive(20s).status == 408);
+  for (auto& client : slow) CHECK(client.receive(test::kPatience).status == 408);
 }
 
 TEST_CASE("large bodies that stop half way share what memory there is") {
@@ -249,7 +258,7 @@ TEST_CASE("a gzip bomb is not unpacked") {
   REQUIRE(bomb.size() < 4'000'000);
   auto client = webhook.client();
   client.send(post("/mutate", bomb, "Content-Encoding: gzip\r\n"));
-  CHECK(client.receive(60s).status == 400);
+  CHECK(client.receive(test::kPatience).status == 400);
   webhook.check_unhurt();
 }
 
@@ -281,7 +290,7 @@ TEST_CASE("the largest objects one after the other and at once stay within memor
       for (int round = 0; round < 3; ++round) {
         auto client = webhook.client();
         client.send(post("/mutate", body));
-        const int status = client.receive(60s).status;
+        const int status = client.receive(test::kPatience).status;
         good += status == 200 ? 1 : 0;
         late += status == 408 ? 1 : 0;  // its turn did not come in time: a slow machine
       }
@@ -330,8 +339,8 @@ TEST_CASE("half handshakes, plain HTTP and clients that trust another CA hurt no
     distrustful.send(std::string_view("\x15\x03\x03\x00\x02\x02\x30", 7));
   }
   webhook.check_unhurt();
-  CHECK(half.front().closed_within(30s));
-  CHECK(half.back().closed_within(30s));
+  CHECK(half.front().closed_within(test::kPatience));
+  CHECK(half.back().closed_within(test::kPatience));
   webhook.check_unhurt();
 }
 
@@ -348,11 +357,7 @@ TEST_CASE("a certificate that changes under load fails no handshake and no reque
   for (int i = 0; i < 4; ++i) {
     webhook.certificates.install(webhook.certificates.issue());
     // Also the file watch alone brings it in, within its second.
-    const auto end = Clock::now() + 20s;
-    while (webhook.client().peer_certificate() != webhook.certificates.installed() && Clock::now() < end) {
-      std::this_thread::sleep_for(20ms);
-    }
-    CHECK(webhook.client().peer_certificate() == webhook.certificates.installed());
+    CHECK(test::eventually([&] { return webhook.client().peer_certificate() == webhook.certificates.installed(); }));
     CHECK(webhook.health("/readyz").status == 200);
   }
   load.stop();
@@ -364,7 +369,7 @@ TEST_CASE("a broken certificate is told, and the good one is served on") {
   Webhook webhook;
   const auto good = webhook.certificates.installed();
   webhook.certificates.install({"nonsense", "nonsense"});
-  CHECK(webhook.process->logs("certificate-not-taken", 20s));
+  CHECK(webhook.process->logs("certificate-not-taken", test::kPatience));
   CHECK(webhook.client().peer_certificate() == good);
   CHECK(webhook.health("/readyz").status == 200);
 }
@@ -374,21 +379,18 @@ TEST_CASE("SIGTERM under load: unready at once, served on for a while, and no re
   Load load(webhook, 8);
   const auto wait_for_more = [&load] {
     const int so_far = load.good;
-    for (const auto end = Clock::now() + 30s; load.good < so_far + 100 && Clock::now() < end;) {
-      std::this_thread::sleep_for(5ms);
-    }
-    return load.good >= so_far + 100;
+    return test::eventually([&] { return load.good >= so_far + 100; });
   };
   CHECK(wait_for_more());
   webhook.process->signal(SIGTERM);
-  REQUIRE(webhook.process->logs("draining", 20s));
+  REQUIRE(webhook.process->logs("draining", test::kPatience));
   CHECK(webhook.health("/readyz").status == 503);
   CHECK(webhook.health("/healthz").status == 200);
   CHECK(wait_for_more());
   load.stop();  // now nobody is sent here any more
   CHECK(load.bad == 0);
   webhook.process->signal(SIGTERM);  // a second one ends the wait
-  CHECK(webhook.process->wait(30s) == 0);
+  CHECK(webhook.process->wait(test::kPatience) == 0);
 }
 
 TEST_CASE("SIGTERM with 250 idle connections ends at once") {
@@ -400,7 +402,7 @@ TEST_CASE("SIGTERM with 250 idle connections ends at once") {
   }
   const auto begin = Clock::now();
   webhook.process->signal(SIGTERM);
-  CHECK(webhook.process->wait(30s) == 0);
+  CHECK(webhook.process->wait(test::kPatience) == 0);
   CHECK(Clock::now() - begin < 9s);  // it waits at most 10 s for what is in flight
 }
 
@@ -410,7 +412,7 @@ TEST_CASE("one line in the log for a rejection, with user, object and rules, and
   const auto body =
       test::ReviewText{.object = test::service(R"({"runtime":"llamacpp-router","modelRef":"topsecret"})")}.text();
   CHECK(client.exchange(post("/mutate", body)).status == 200);
-  REQUIRE(webhook.process->logs("admission-denied", 20s));
+  REQUIRE(webhook.process->logs("admission-denied", test::kPatience));
   const auto log = webhook.process->log();
   CHECK_THAT(log, ContainsSubstring("user=alice"));
   CHECK_THAT(log, ContainsSubstring("name=edge"));
@@ -422,7 +424,7 @@ TEST_CASE("flags that are not understood end in 2, for check too") {
   const test::Certificates somewhere;
   const auto status_of = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), WEBHOOK);
-    return test::Process(arguments, somewhere.folder() + "/log").wait(30s);
+    return test::Process(arguments, somewhere.folder() + "/log").wait(test::kPatience);
   };
   CHECK(status_of({"check"}) == 2);
   CHECK(status_of({"check", "-o", "xml", "-"}) == 2);
@@ -438,7 +440,7 @@ TEST_CASE("without IPv6 or a certificate it still starts, and says why it is not
   test::Process process({WEBHOOK, "--listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0", "--tls-cert",
                          certificates.certificate_file(), "--tls-key", certificates.key_file(), "--drain-seconds", "0"},
                         certificates.folder() + "/log");
-  REQUIRE(process.logs("health_port=", 30s));
+  REQUIRE(process.logs("health_port=", test::kPatience));
   const auto port = process.logged_port("health_port");
   const auto unready = RawClient(port).exchange(get("/readyz"));
   CHECK(unready.status == 503);
@@ -446,7 +448,7 @@ TEST_CASE("without IPv6 or a certificate it still starts, and says why it is not
   certificates.install(certificates.issue());
   CHECK(RawClient(port).exchange(get("/readyz")).status == 200);
   process.signal(SIGTERM);
-  CHECK(process.wait(30s) == 0);
+  CHECK(process.wait(test::kPatience) == 0);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "test/support/eventually.hpp"
+
 namespace test {
 
 /// What a server sent: status 0 when it closed without a whole answer.
@@ -29,7 +31,7 @@ class RawClient {
   /// False when the peer is gone.
   bool send(std::string_view bytes);
   /// One answer with its Content-Length; waits at most `timeout` for each part.
-  [[nodiscard]] RawResponse receive(std::chrono::milliseconds timeout = std::chrono::seconds(10));
+  [[nodiscard]] RawResponse receive(std::chrono::milliseconds timeout = kPatience);
   [[nodiscard]] RawResponse exchange(std::string_view bytes);
   /// Whether the server ends the connection within `timeout`, with nothing more to read.
   [[nodiscard]] bool closed_within(std::chrono::milliseconds timeout);

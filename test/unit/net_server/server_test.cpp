@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "test/catch.hpp"
+#include "test/support/eventually.hpp"
 #include "test/support/raw_client.hpp"
 
 namespace {
@@ -194,15 +195,17 @@ TEST_CASE("slow peers get 408 at the deadline, however they trickle, and hold no
     for (auto& client : slow) client.send("x");
   }
   for (auto& client : slow) CHECK(client.receive().status == 408);
-  CHECK(slow.front().closed_within(10s));
+  CHECK(slow.front().closed_within(test::kPatience));
   CHECK(running.server.stats().refused == 100);
 }
 
 TEST_CASE("an idle connection is closed after its time") {
   Running running({.idle_timeout = 1s});
   auto client = running.client();
+  // A busy machine may let it wait for too long before it asks.
+  for (int tries = 0; tries < 20 && client.exchange(get("/describe")).status != 200; ++tries) client = running.client();
   CHECK(client.exchange(get("/describe")).status == 200);
-  CHECK(client.closed_within(20s));
+  CHECK(client.closed_within(test::kPatience));
 }
 
 TEST_CASE("what is too large or has no length is refused, with the end of the connection") {
@@ -234,7 +237,7 @@ TEST_CASE("what is too large or has no length is refused, with the end of the co
     const auto response = client.receive();
     CHECK(response.status == one.status);
     CHECK_THAT(response.head, ContainsSubstring("Connection: close\r\n"));
-    CHECK(client.closed_within(20s));
+    CHECK(client.closed_within(test::kPatience));
   }
 }
 
@@ -327,7 +330,7 @@ TEST_CASE("stop answers what is in flight and does not wait for idle connections
   busy.send(get("/slow"));
   running.gate.wait_for(1);
   auto stopped = std::async([&] { running.server.stop(60s); });
-  CHECK(idle.closed_within(20s));
+  CHECK(idle.closed_within(test::kPatience));
   running.gate.release();
   const auto answered = busy.receive();
   CHECK(answered.status == 200);
@@ -433,16 +436,21 @@ TEST_CASE("idle connections cost no CPU") {
   Running running;
   std::vector<RawClient> idle;
   for (int i = 0; i < 250; ++i) idle.push_back(running.client());
-  std::this_thread::sleep_for(100ms);
+  CHECK(idle.back().exchange(get("/describe")).status == 200);
+  REQUIRE(test::eventually([&] { return running.server.stats().open_connections == 250; }));
   const auto cpu = [] {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     return usage.ru_utime.tv_sec * 1'000'000 + usage.ru_utime.tv_usec + usage.ru_stime.tv_sec * 1'000'000 +
            usage.ru_stime.tv_usec;
   };
-  const auto before = cpu();
-  std::this_thread::sleep_for(1s);
-  CHECK(cpu() - before < 50'000);  // microseconds: 5 % of a core; polling every 10 ms takes 40 %
+  // 5 % of a core, in the calmest of some seconds; polling every 10 ms takes 40 % in each.
+  const auto takes_none = [&] {
+    const auto before = cpu();
+    std::this_thread::sleep_for(1s);
+    return cpu() - before < 50'000;  // microseconds
+  };
+  CHECK(test::eventually(takes_none, 10s));
 }
 
 TEST_CASE("a port in use is an error that names it") {

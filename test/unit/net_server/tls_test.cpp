@@ -11,6 +11,7 @@
 #include "common/net/tls_probe.hpp"
 #include "test/catch.hpp"
 #include "test/support/certificates.hpp"
+#include "test/support/eventually.hpp"
 #include "test/support/raw_client.hpp"
 
 namespace {
@@ -74,14 +75,14 @@ TEST_CASE("a record that ends inside the next request loses nothing") {
 }
 
 TEST_CASE("half handshakes end at their deadline and hinder nobody") {
-  const TlsServer running({.handshake_timeout = 3s});
+  const TlsServer running({.handshake_timeout = 5s});
   std::vector<RawClient> half;
   for (int i = 0; i < 50; ++i) {
     half.emplace_back(running.server->port());
     half.back().send(std::string_view("\x16\x03\x01\x02\x00\x01", 6));  // the start of a ClientHello
   }
   CHECK(running.client().exchange(get("/")).status == 200);
-  for (auto& client : half) CHECK(client.closed_within(20s));
+  for (auto& client : half) CHECK(client.closed_within(test::kPatience));
   CHECK(running.server->stats().failed_handshakes == 50);
 }
 
@@ -166,7 +167,7 @@ TEST_CASE("without a certificate handshakes fail, and work as soon as there is o
 
 TEST_CASE("the probe sees which certificate is served") {
   const TlsServer running;
-  const auto served = net::probe_certificate("127.0.0.1", running.server->port(), 10s);
+  const auto served = net::probe_certificate("127.0.0.1", running.server->port(), test::kPatience);
   REQUIRE(served.has_value());
   CHECK(*served == running.certificates.installed());
   running.server->stop(1s);
