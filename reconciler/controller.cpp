@@ -143,9 +143,11 @@ Outcome Controller::pass_service(const Key& key) {
     keep_problems(key, {});
     return {};
   }
-  Decision decision = reconcile(parts_.settings, *observed, parts_.clock.wall());
+  ServiceDecision deciding(parts_.settings, *observed, parts_.clock.wall());
+  Decision& decision = deciding.decision;
   want_samples(key, decision, *observed);
   const bool all_asked = is_all_asked(key, *observed);
+  if (decision.status_first && all_asked) deciding.add_status();
   if (decision.status_first && (!all_asked || !decision.status)) {
     look_again(key, decision, {});  // what takes a name away waits until the status can say so
     return {};
@@ -160,7 +162,8 @@ Outcome Controller::pass_service(const Key& key) {
     look_again(key, decision, outcome);
     return outcome;
   }
-  if (decision.status_first) {
+  const bool is_told = decision.status_first;
+  if (is_told) {
     const Outcome told = tell(key, observed->service.meta, decision);
     if (told.error || told.look_again) {  // nothing may change before the status says so
       look_again(key, decision, told);
@@ -174,6 +177,8 @@ Outcome Controller::pass_service(const Key& key) {
     keep_problems(key, outcome.problems);
     observed->problems = outcome.problems;
     decision = reconcile(parts_.settings, *observed, parts_.clock.wall());
+  } else if (outcome.changes == 0 && !is_told) {
+    deciding.add_status();
   }
   // The status speaks of what is there, so after a write the next pass says it.
   if (outcome.changes == 0) {

@@ -56,7 +56,13 @@ std::string model_list(const Plan& plan) {
 constexpr std::size_t kHashDigits = 16;
 
 /// Says which template the live Deployment was given, whatever the API server's defaults added to it.
-std::string hash(const json& value) { return base::sha256_hex(to_text(value)).substr(0, kHashDigits); }
+std::string hash(std::string_view pod_template) { return base::sha256_hex(pod_template).substr(0, kHashDigits); }
+
+json template_of(const Plan& plan) {
+  json metadata = {{"labels", pod_labels(plan)}};
+  if (auto annotations = pod_annotations(plan); !annotations.empty()) metadata["annotations"] = std::move(annotations);
+  return {{"metadata", std::move(metadata)}, {"spec", pod_spec(plan)}};
+}
 
 /// It starts as soon as there is one model to serve; the others join by a new preset.
 bool is_wanted(const Plan& plan) {
@@ -82,11 +88,12 @@ DesiredObject render(const Plan& plan) {
   if (plan.spec().revision_history_limit) spec["revisionHistoryLimit"] = *plan.spec().revision_history_limit;
   spec["selector"] = {{"matchLabels", selector_labels(plan)}};
   spec["strategy"] = strategy(plan);
-  spec["template"] = {{"metadata", {{"labels", pod_labels(plan)}}}, {"spec", pod_spec(plan)}};
-  if (auto annotations = pod_annotations(plan); !annotations.empty())
-    spec["template"]["metadata"]["annotations"] = std::move(annotations);
-  metadata["annotations"][std::string(names::kTemplateHashAnnotation)] = hash(spec["template"]);
-  return finish(Kind::deployment, deployment);
+  const std::string pod_template = to_text(template_of(plan));
+  metadata["annotations"][std::string(names::kTemplateHashAnnotation)] = hash(pod_template);
+  auto desired = finish(Kind::deployment, deployment);
+  // It is the larger part by far, and its text is there: it goes in as the last field of the last field.
+  desired.body.replace(desired.body.size() - 2, 2, ",\"template\":" + pod_template + "}}");
+  return desired;
 }
 
 /// That of spec.priority as the Pods have it, or none as they have none. One that is gone stays until a Pod is refused

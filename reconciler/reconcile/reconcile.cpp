@@ -97,17 +97,21 @@ std::vector<std::string> claims_of(const Settings& settings, const api::Inferenc
   return claims;
 }
 
-Decision reconcile(const Settings& settings, const Observed& observed, base::WallTime now) {
-  Decision decision;
+struct ServiceDecision::Basis {
+  Plan plan;
+  Diagnosis diagnosis;
+};
+
+ServiceDecision::ServiceDecision(const Settings& settings, const Observed& observed, base::WallTime now) : now_(now) {
   if (observed.service.meta.deleting) {
     decide_deleting_status(observed, now, decision);
-    return decision;
+    return;
   }
   if (!observed.service.mistakes.empty()) {
     decide_invalid_status(observed, now, decision);
-    return decision;
+    return;
   }
-  const Plan plan = make_plan(settings, observed);
+  Plan plan = make_plan(settings, observed);
   want(decision, render_claim(plan));
   for (const auto& model : plan.models) want(decision, render_fetch_job(plan, model));
   if (plan.draft) want(decision, render_fetch_job(plan, *plan.draft));
@@ -120,12 +124,24 @@ Decision reconcile(const Settings& settings, const Observed& observed, base::Wal
   delete_unwanted(plan, Kind::autoscaler, observed.autoscaler, decision);
   delete_unwanted(plan, Kind::config_map, observed.config_map, decision);
   nudge_pods(plan, now, decision);
-  const Diagnosis diagnosis = diagnose(plan, hash);
+  Diagnosis diagnosis = diagnose(plan, hash);
   ask_for_samples(plan, diagnosis.is_ready(), decision);
   if (diagnosis.wants_knock)
     decision.knock = {observed.network_service->cluster_ip, static_cast<int>(plan.spec().endpoint.port)};
-  decide_status(plan, diagnosis, now, decision);
-  return decision;
+  decide_order(plan, diagnosis, decision);
+  basis_ = std::make_unique<const Basis>(std::move(plan), std::move(diagnosis));
+}
+
+ServiceDecision::~ServiceDecision() = default;
+
+void ServiceDecision::add_status() {
+  if (basis_) decide_status(basis_->plan, basis_->diagnosis, now_, decision);
+}
+
+Decision reconcile(const Settings& settings, const Observed& observed, base::WallTime now) {
+  ServiceDecision both(settings, observed, now);
+  both.add_status();
+  return std::move(both.decision);
 }
 
 }  // namespace reconciler

@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -106,6 +107,24 @@ inline constexpr std::string_view kStatusFieldManager = "llmkube-reconciler-stat
 /// The claims that it needs: the cache's, and those that its pvc:// Models name. `models` may lack some.
 [[nodiscard]] std::vector<std::string> claims_of(const Settings& settings, const api::InferenceService& service,
                                                  const std::map<std::string, ModelObject, std::less<>>& models);
+
+/// The decision about one InferenceService in two steps: the status is much of the work, and who has children to write
+/// does not say it in the same pass. Refers to its arguments, which must outlive it.
+class ServiceDecision {
+ public:
+  /// All but the status and its events; of a service that is invalid or being deleted they are all there is to decide.
+  ServiceDecision(const Settings& settings, const Observed& observed, base::WallTime now);
+  ~ServiceDecision();
+  /// Adds the status and its events.
+  void add_status();
+
+  Decision decision;
+
+ private:
+  struct Basis;
+  std::unique_ptr<const Basis> basis_;
+  const base::WallTime now_;
+};
 
 /// Decides about one InferenceService of ours. One that is being deleted gets nothing, but for a status that takes its
 /// names back when its Pods end before it does.

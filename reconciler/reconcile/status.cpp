@@ -406,13 +406,14 @@ void look_again(Decision& decision, std::chrono::milliseconds after) {
   decision.requeue_after = std::min(decision.requeue_after.value_or(after), after);
 }
 
+void decide_order(const Plan& plan, const Diagnosis& diagnosis, Decision& decision) {
+  decision.status_first = withdraws(parse_status(plan.observed.service.status), diagnosis.advertised);
+  if (awaits_sample(plan, decision)) look_again(decision, kUnsampledInterval);
+}
+
 void decide_status(const Plan& plan, const Diagnosis& diagnosis, base::WallTime now, Decision& decision) {
+  if (awaits_sample(plan, decision)) return;
   const json previous = parse_status(plan.observed.service.status);
-  decision.status_first = withdraws(previous, diagnosis.advertised);
-  if (awaits_sample(plan, decision)) {
-    look_again(decision, kUnsampledInterval);
-    return;
-  }
   json status = render_status(plan, diagnosis, previous, now);
   const auto types = condition_types();
   if (says_already(previous, status, kFields, types)) return;

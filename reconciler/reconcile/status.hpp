@@ -16,9 +16,13 @@ namespace reconciler {
 /// Asks for another pass after this time, or sooner if one is asked for already.
 void look_again(Decision& decision, std::chrono::milliseconds after);
 
+/// Whether the status comes before all else: a name leaves it. While the agent of a ready Pod has not been asked yet,
+/// nothing will be written: it is asked at once.
+void decide_order(const Plan& plan, const Diagnosis& diagnosis, Decision& decision);
+
 /// Writes the status that follows from plan and diagnosis into the decision, with the events of its transitions; leaves
 /// both out when the status says it already. Samples (`bytesDone`, `loaded`) alone are written at most every 10 s.
-/// While the agent of a ready Pod has not been asked yet, nothing is written: it is asked at once.
+/// `decide_order` comes before it.
 void decide_status(const Plan& plan, const Diagnosis& diagnosis, base::WallTime now, Decision& decision);
 
 /// The status of a service that breaks rules: what runs is left running, and said to be wrong.

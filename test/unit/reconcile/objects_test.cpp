@@ -293,6 +293,24 @@ TEST_CASE("an agent that has seen the new preset and waits for idle models needs
   CHECK(scene.decide().annotations.empty());
 }
 
+TEST_CASE("bodies are compact JSON with sorted keys") {
+  for (const auto& object : serving().decide().desired) CHECK(nlohmann::json::parse(object.body).dump() == object.body);
+}
+
+TEST_CASE("a decision without its status has all else") {
+  Scene scene = serving();
+  ServiceDecision deciding(scene.settings, scene.observed, scene.now);
+  const auto whole = scene.decide();
+  REQUIRE(whole.status);
+  CHECK_FALSE(deciding.decision.status);
+  CHECK(deciding.decision.events.empty());
+  CHECK(names_of(deciding.decision) == names_of(whole));
+  CHECK(deciding.decision.sample_agents == whole.sample_agents);
+  deciding.add_status();
+  CHECK(deciding.decision.status == whole.status);
+  CHECK(deciding.decision.events.size() == whole.events.size());
+}
+
 TEST_CASE("an upgrade of our own image restarts no Pod, and comes with the next change") {
   Scene scene = serving();
   const auto before = object_of(scene.decide(), Kind::deployment);
