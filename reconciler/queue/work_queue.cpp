@@ -18,7 +18,8 @@ void WorkQueue::add(const Key& key) {
 
 void WorkQueue::add_locked(const Key& key) {
   if (shut_down_) return;
-  Entry& entry = entries_[key];
+  const auto found = entries_.try_emplace(key).first;
+  Entry& entry = found->second;
   if (entry.due) {
     waiting_.erase({*entry.due, key});
     entry.due.reset();
@@ -31,7 +32,7 @@ void WorkQueue::add_locked(const Key& key) {
   } else if (!entry.queued) {
     entry.queued = true;
     entry.since = now;
-    lane_of(key).push_back(key);
+    lane_of(key).push_back(&found->first);
     changed_.notify_one();
   }
 }
@@ -80,7 +81,7 @@ WorkQueue::Lane& WorkQueue::next_lane_locked(Time now) {
   constexpr unsigned kTurns = 4;
   if (services_.empty()) return models_;
   if (models_.empty() || ++turns_ % kTurns != 0) return services_;
-  return now - entries_.at(models_.front()).since >= delays_.models_wait ? models_ : services_;
+  return now - entries_.at(*models_.front()).since >= delays_.models_wait ? models_ : services_;
 }
 
 std::optional<Key> WorkQueue::take() {
@@ -90,7 +91,7 @@ std::optional<Key> WorkQueue::take() {
     promote_due_locked(now);
     if (!is_empty_locked()) {
       Lane& lane = next_lane_locked(now);
-      Key key = std::move(lane.front());
+      Key key = *lane.front();
       lane.pop_front();
       Entry& entry = entries_[key];
       entry.queued = false;
@@ -157,7 +158,7 @@ WorkQueue::Duration WorkQueue::oldest() const {
   Time since = std::chrono::steady_clock::now();
   const Time now = since;
   for (const auto* lane : {&services_, &models_})
-    if (!lane->empty()) since = std::min(since, entries_.at(lane->front()).since);
+    if (!lane->empty()) since = std::min(since, entries_.at(*lane->front()).since);
   return std::chrono::duration_cast<Duration>(now - since);
 }
 

@@ -73,7 +73,8 @@ class WorkQueue {
   void wait_until_locked(const Key& key, Entry& entry, Time due);
   /// What is due and what has rested.
   void promote_due_locked(Time now);
-  using Lane = std::deque<Key>;
+  /// Keys of `entries_`, where those that are queued stay: all objects are at a start.
+  using Lane = std::deque<const Key*>;
   [[nodiscard]] Lane& lane_of(const Key& key) { return key.kind == Key::Kind::service ? services_ : models_; }
   [[nodiscard]] bool is_empty_locked() const { return services_.empty() && models_.empty(); }
   /// The lane whose turn it is; one of them holds something.

@@ -44,11 +44,10 @@ void Sampler::schedule(const Place& place, State& state, Time due) {
 void Sampler::want(const Key& key, const std::vector<Target>& targets, bool on_the_way) {
   const std::lock_guard lock(mutex_);
   const Time now = Clock::now();
-  std::set<Place> fresh;
+  std::vector<const Place*> fresh;
   for (const auto& target : targets) {
-    const Place place{target.what, key.namespace_, target.name};
-    fresh.insert(place);
-    const auto [found, is_unknown] = places_.try_emplace(place);
+    const auto [found, is_unknown] = places_.try_emplace(Place{target.what, key.namespace_, target.name});
+    fresh.push_back(&found->first);
     State& state = found->second;
     const bool is_new = differs(target, state.target);
     if (is_new) {
@@ -70,10 +69,9 @@ void Sampler::want(const Key& key, const std::vector<Target>& targets, bool on_t
     if (is_new || is_earlier || has_arrived) schedule(found->first, state, due);
   }
   auto& before = wanted_[key];
-  for (const auto& place : before) {
-    if (fresh.contains(place)) continue;
-    const auto found = places_.find(place);
-    if (found == places_.end()) continue;
+  for (const auto* place : before) {
+    if (std::ranges::find(fresh, place) != fresh.end()) continue;
+    const auto found = places_.find(*place);
     found->second.wanted_by.erase(key);
     if (!found->second.wanted_by.empty() || found->second.asking) continue;
     schedule_.erase({found->second.due, &found->first});
@@ -88,7 +86,7 @@ void Sampler::each_wanted(const Key& key, Visit visit) const {
   const std::lock_guard lock(mutex_);
   const auto wanted = wanted_.find(key);
   if (wanted == wanted_.end()) return;
-  for (const auto& place : wanted->second) visit(places_.at(place));
+  for (const auto* place : wanted->second) visit(places_.at(*place));
 }
 
 bool Sampler::asked_all(const Key& key) const {

@@ -141,7 +141,8 @@ class Sampler {
   bool has_watcher_ = false;
   std::condition_variable earlier_;
   std::map<Place, State> places_;
-  std::map<Key, std::set<Place>> wanted_;
+  /// Keys of `places_`, of which none goes while it is wanted.
+  std::map<Key, std::vector<const Place*>> wanted_;
   /// Keys of `places_`.
   std::set<std::pair<Time, const Place*>> schedule_;
   int silent_services_ = 0;
