@@ -39,7 +39,8 @@ struct Settings {
   int etcd = 0;
   /// What changed is sampled at the faster pace for 20 s.
   int settle_seconds = 25;
-  int quiet_seconds = 20;
+  /// Until then each agent of a few hundred services was asked once.
+  int quiet_seconds = 60;
 };
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -215,10 +216,10 @@ Json Bench::measure(int pid, std::streamoff audit_offset, bool restarted) const 
   const auto calls = bench::read_audit_log(settings.audit_log, audit_offset);
   auto by_line = calls.writes;
   for (auto& [line, number] : by_line) number = per_service(number);
-  const double quiet_cpu = bench::cpu_seconds(pid);
+  const auto quiet_before = bench::usage(pid);
   const long last_revision = revision(api);
   std::this_thread::sleep_for(std::chrono::seconds{settings.quiet_seconds});
-  const double quiet_cpu_used = bench::cpu_seconds(pid) - quiet_cpu;
+  const auto quiet = bench::usage(pid);
   const auto writes_counted = times.second - times_before.second;
   return {{"services", settings.services},
           {"batch", settings.batch},
@@ -243,7 +244,8 @@ Json Bench::measure(int pid, std::streamoff audit_offset, bool restarted) const 
           {"rss_peak_mib", bench::memory_mib(pid, "VmHWM")},
           {"rss_settled_mib", bench::memory_mib(pid, "VmRSS")},
           {"converged_writes", bench::read_audit_log(settings.audit_log, audit_offset).written()},
-          {"converged_core_percent", 100 * quiet_cpu_used / settings.quiet_seconds}};
+          {"converged_turns_per_s", (quiet.turns - quiet_before.turns) / settings.quiet_seconds},
+          {"converged_core_percent", 100 * (quiet.cpu_seconds - quiet_before.cpu_seconds) / settings.quiet_seconds}};
 }
 
 int run(const Settings& settings) {

@@ -29,14 +29,14 @@ def table(head, lines):
 
 def figures(rows):
     head = ["services", "applied", "controller", "apply took, s", "last child, s after it", "all Ready, s after it", "API calls each", "writes each",
-            "etcd revisions each, all writers", "CPU s", "CPU ms each", "RSS peak, MiB", "RSS settled, MiB", "at rest: writes in 20 s", "at rest: % of a core"]
+            "etcd revisions each, all writers", "CPU s", "CPU ms each", "RSS peak, MiB", "RSS settled, MiB", "at rest: writes", "at rest: threads that came to run, a second", "at rest: % of a core"]
     lines = []
     for (services, mode, name), row in rows.items():
         moved = lambda key: "" if row["restart"] else number(row[key])
         lines.append([str(services), mode, NAMES[name], moved("applied_s"), moved("children_after_apply_s"), moved("ready_after_apply_s"),
                       number(row["calls_per_service"]), number(row["writes_per_service"]), number(row["etcd_revisions_per_service_all_writers"]),
                       number(row["cpu_s"]), number(1000 * row["cpu_s"] / services), number(row["rss_peak_mib"]), number(row["rss_settled_mib"]),
-                      number(row["converged_writes"]), number(row["converged_core_percent"])])
+                      number(row["converged_writes"]), number(row["converged_turns_per_s"]) if "converged_turns_per_s" in row else "", number(row["converged_core_percent"])])
     return table(head, lines)
 
 
