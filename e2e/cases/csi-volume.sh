@@ -46,8 +46,8 @@ within 60 "fsGroupPolicy None, root's alone: the Model says so, and what to do" 
 
 kill "$OPERATOR"; wait "$OPERATOR"
 { claim late file; on late late; on again file; } | apply >/dev/null
-within 30 "no provisioner: the claim that waits, and for what" 'False ClaimPending .*claim ..late.. is not bound: StorageClass ..csi-file' why late
-within 30 "no driver on the node: Kubernetes says so of the Pod" 'driver name file.csi.e2e.local not found' k get events --field-selector reason=FailedMount
+within 60 "no provisioner: the claim that waits, and for what" 'False ClaimPending .*claim ..late.. is not bound: StorageClass ..csi-file' why late
+within 60 "no driver on the node: Kubernetes says so of the Pod" 'driver name file.csi.e2e.local not found' k get events --field-selector reason=FailedMount
 check "and the service that its Pod is not ready" 'False PodsNotReady 0 of 1' why again
 operator csi '^registered'
 ready late; ready again
