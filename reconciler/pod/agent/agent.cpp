@@ -14,9 +14,6 @@ using std::chrono::milliseconds;
 
 /// How often files are looked at, and whatever waits for a time is decided.
 constexpr milliseconds kTick{200};
-/// How often llama-server is asked while its event stream is not followed, and while it is.
-constexpr milliseconds kListAlone{1'000};
-constexpr milliseconds kListFollowing{3'000};
 /// Events come in bursts; a listing after each would be waste.
 constexpr milliseconds kListAtMost{50};
 /// A drain is over when nothing was in flight for so long: endpoints vanish from nodes a little after the Pod does
@@ -161,7 +158,7 @@ void Agent::list() {
     if (stopping_) return list_now_ = false, void();
     if (since >= kListAtMost) heard = std::exchange(heard_, false);
   }
-  const auto interval = following_ ? kListFollowing : !listed_ok_ || loading ? kTick : kListAlone;
+  const auto interval = following_ ? options_.ask_following : !listed_ok_ || loading ? kTick : options_.ask_alone;
   if (!list_now_ && !heard && since < interval) return;
   list_now_ = false;
 

@@ -31,6 +31,9 @@ class Agent {
     std::string child_logs{};
     Residency::Settings residency;
     std::chrono::milliseconds drain_timeout{55'000};
+    /// How often llama-server is asked while its event stream is not followed, and while it is.
+    std::chrono::milliseconds ask_alone{1'000};
+    std::chrono::milliseconds ask_following{3'000};
   };
 
   /// `gate`: null when requests do not come through it; then what is in flight is only known from llama-server.

@@ -134,6 +134,15 @@ class LlamaServer::Impl {
       changed_.notify_all();
     }).detach();
   }
+  void finish() {
+    const std::lock_guard lock(mutex_);
+    ++finishes_;
+    changed_.notify_all();
+  }
+  std::size_t followers() {
+    const std::lock_guard lock(mutex_);
+    return followers_.size();
+  }
   void set_reload(std::optional<std::vector<LlamaModel>> models, bool unloads, std::string refusal) {
     const std::lock_guard lock(mutex_);
     next_models_ = std::move(models);
@@ -144,6 +153,7 @@ class LlamaServer::Impl {
     const std::lock_guard lock(mutex_);
     events_refused_ = for_good;
     for (const int socket : followers_) ::shutdown(socket, SHUT_RDWR);
+    followers_.clear();
   }
 
  private:
@@ -405,7 +415,7 @@ class LlamaServer::Impl {
   }
 
   /// Loads the model if need be. False when that failed; the answer is written then.
-  bool enter(int socket, const std::string& name, std::uint64_t& generation) {
+  bool enter(int socket, const std::string& name, std::uint64_t& generation, std::uint64_t& finishes) {
     std::unique_lock lock(mutex_);
     auto* model = find(name);
     if (model == nullptr) return respond(socket, 400, error_json(400, "model '" + name + "' not found")), false;
@@ -424,6 +434,7 @@ class LlamaServer::Impl {
     ++model->in_flight;
     model->used = ++uses_;
     generation = model->generation;
+    finishes = finishes_;
     return true;
   }
 
@@ -431,18 +442,19 @@ class LlamaServer::Impl {
     const auto fault = request.header("X-Fault");
     if (asked.empty()) return respond(socket, 400, error_json(400, "model name is missing from the request"));
     std::uint64_t generation = 0;
-    if (!enter(socket, asked, generation)) return;
+    std::uint64_t finishes = 0;
+    if (!enter(socket, asked, generation, finishes)) return;
     const bool stream = base::as_bool(base::find(*body, "stream")).value_or(false);
     const auto tokens = base::int_at(*body, {"max_tokens"}, 1);
-    if (!generate(socket, asked, generation, fault, stream, tokens)) ++abandoned;
+    if (!generate(socket, asked, generation, finishes, fault, stream, tokens)) ++abandoned;
     const std::lock_guard lock(mutex_);
     if (auto* model = find(asked)) --model->in_flight;
     changed_.notify_all();
   }
 
   /// False when the peer went away.
-  bool generate(int socket, const std::string& model, std::uint64_t generation, const std::string& fault, bool stream,
-                std::int64_t tokens) {
+  bool generate(int socket, const std::string& model, std::uint64_t generation, std::uint64_t finishes,
+                const std::string& fault, bool stream, std::int64_t tokens) {
     if (fault == "close") return shut(socket), true;
     if (fault == "garbage") return write(socket, "this is no HTTP\r\n\r\n"), shut(socket), true;
     if (fault == "large") return send_large(socket);
@@ -458,11 +470,13 @@ class LlamaServer::Impl {
       const std::string bytes = framing.empty() ? text : size + text + "\r\n";
       return write(socket, (std::exchange(head_sent, true) ? "" : head) + bytes);
     };
-    for (std::int64_t token = 0; token < tokens; ++token) {
+    bool is_last = false;
+    for (std::int64_t token = 0; token < tokens && !is_last; ++token) {
       if (peer_left(socket)) return false;
       {
         std::unique_lock lock(mutex_);
-        changed_.wait_for(lock, Milliseconds{token_ms}, [&] { return stopping_; });
+        changed_.wait_for(lock, Milliseconds{token_ms}, [&] { return stopping_ || finishes != finishes_; });
+        is_last = finishes != finishes_;
         const auto* now = find(model);
         if (stopping_ || now == nullptr || now->generation != generation) {
           // Its child has gone.
@@ -517,6 +531,7 @@ class LlamaServer::Impl {
   bool stopping_ = false;
   std::size_t threads_ = 0;
   std::uint64_t uses_ = 0;
+  std::uint64_t finishes_ = 0;
 };
 
 LlamaServer::LlamaServer(std::vector<LlamaModel> models, std::size_t places, std::uint16_t port)
@@ -525,6 +540,7 @@ LlamaServer::~LlamaServer() = default;
 
 std::uint16_t LlamaServer::port() const { return impl_->port; }
 void LlamaServer::set_token_time(std::chrono::milliseconds time) { impl_->token_ms = time.count(); }
+void LlamaServer::finish() { impl_->finish(); }
 void LlamaServer::kill(const std::string& model, Milliseconds unnoticed) { impl_->kill(model, unnoticed); }
 void LlamaServer::set_reload(std::vector<LlamaModel> models, bool unloads) {
   impl_->set_reload(std::move(models), unloads, {});
@@ -540,6 +556,7 @@ std::size_t LlamaServer::count(const std::string& request) const {
   const auto all = impl_->requests();
   return static_cast<std::size_t>(std::ranges::count(all, request));
 }
+std::size_t LlamaServer::followers() const { return impl_->followers(); }
 std::string LlamaServer::state(const std::string& model) const { return impl_->model(model).state; }
 std::size_t LlamaServer::loads(const std::string& model) const { return impl_->model(model).loads; }
 int LlamaServer::exit_code(const std::string& model) const { return impl_->model(model).exit_code; }

@@ -39,6 +39,8 @@ class LlamaServer {
 
   /// One token of an answer takes so long; a request's `max_tokens` says how many.
   void set_token_time(std::chrono::milliseconds time);
+  /// The answers that are under way end with their next token.
+  void finish();
   /// The child of a model dies. Until that is noticed the model is listed as loaded, and requests for it fail.
   void kill(const std::string& model, std::chrono::milliseconds unnoticed = {});
   /// What the next reloads find: these models (whose sections all changed, when `unloads`), or a refusal.
@@ -58,6 +60,8 @@ class LlamaServer {
   /// "POST /models/load b", "GET /metrics?model=a&autoload=false", in order.
   [[nodiscard]] std::vector<std::string> requests() const;
   [[nodiscard]] std::size_t count(const std::string& request) const;
+  /// Who follows the event stream at this moment.
+  [[nodiscard]] std::size_t followers() const;
   /// "loaded", "loading", "unloaded".
   [[nodiscard]] std::string state(const std::string& model) const;
   [[nodiscard]] std::size_t loads(const std::string& model) const;

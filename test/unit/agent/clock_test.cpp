@@ -1,28 +1,14 @@
 #include <filesystem>
-#include <functional>
-#include <thread>
 
 #include "common/base/file.hpp"
 #include "test/catch.hpp"
 #include "test/fakes/llama_server/llama_server.hpp"
+#include "test/support/eventually.hpp"
 #include "test/support/process.hpp"
 #include "test/support/raw_client.hpp"
 
 using std::chrono::milliseconds;
-using std::chrono::seconds;
-
-namespace {
-
-bool eventually(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + seconds{30};
-  while (std::chrono::steady_clock::now() < end) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(milliseconds{5});
-  }
-  return false;
-}
-
-}  // namespace
+using test::eventually;
 
 TEST_CASE("router-agent: a calendar that jumps ends no load, and heals as ever") {
   fakes::LlamaServer server({{"a", {}, milliseconds{1'000}}});
