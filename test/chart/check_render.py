@@ -118,6 +118,11 @@ class Render(unittest.TestCase):
         self.assertEqual(policy["matchConstraints"]["resourceRules"][0]["resources"], ["inferenceservices/status"])
         self.assertFalse(of_kind(objects, "PriorityClass"), "LLMKube's chart makes them")
 
+    def test_beside_llmkube_says_which_kubernetes_it_needs(self):
+        for version, refused in (("1.29.15", True), ("1.30.0", False)):
+            done = tools.helm("template", tools.RELEASE, tools.CHART, "--kube-version", version, "--set", "besideLLMKube.enabled=true")
+            self.assertEqual("needs Kubernetes 1.30 or newer" in done.stderr, refused, version)
+
     def test_pod_template_does_not_change_with_the_chart_version(self):
         """So that an upgrade that changes no template restarts nothing."""
         for o in of_kind(rendered("defaults"), "Deployment"):
