@@ -22,15 +22,32 @@ seen() {
 }
 
 cat >"$OBJECTS" <<'Y'
-{apiVersion: storage.k8s.io/v1, kind: CSIDriver, metadata: {name: file.csi.e2e.local}, spec: {attachRequired: false, fsGroupPolicy: File}}
+apiVersion: storage.k8s.io/v1
+kind: CSIDriver
+metadata: {name: file.csi.e2e.local}
+spec: {attachRequired: false, fsGroupPolicy: File}
 ---
-{apiVersion: storage.k8s.io/v1, kind: CSIDriver, metadata: {name: none.csi.e2e.local}, spec: {attachRequired: false, fsGroupPolicy: None}}
+apiVersion: storage.k8s.io/v1
+kind: CSIDriver
+metadata: {name: none.csi.e2e.local}
+spec: {attachRequired: false, fsGroupPolicy: None}
 ---
-{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: csi-file}, provisioner: file.csi.e2e.local, volumeBindingMode: WaitForFirstConsumer}
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: csi-file}
+provisioner: file.csi.e2e.local
+volumeBindingMode: WaitForFirstConsumer
 ---
-{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: csi-none}, provisioner: none.csi.e2e.local}
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: csi-none}
+provisioner: none.csi.e2e.local
 ---
-{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: csi-open}, provisioner: none.csi.e2e.local, parameters: {mode: "0777"}}
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: csi-open}
+provisioner: none.csi.e2e.local
+parameters: {mode: "0777"}
 Y
 kubectl apply -f "$OBJECTS" >/dev/null
 operator csi '^registered'
