@@ -13,6 +13,7 @@
 #include "test/catch.hpp"
 #include "test/fakes/api_server/api_server.hpp"
 #include "test/fakes/node/node.hpp"
+#include "test/support/eventually.hpp"
 
 using namespace std::chrono_literals;
 using fakes::Fault;
@@ -25,11 +26,20 @@ inline const std::string kConfigMaps = "/api/v1/namespaces/edge/configmaps";
 inline const std::string kJobs = "/apis/batch/v1/namespaces/edge/jobs";
 inline const std::string kServices = "/api/v1/namespaces/edge/services";
 
+/// How long a lease holds, and how long its leader may write without a renewal.
+struct LeaseTimes {
+  std::chrono::milliseconds duration = 1h;
+  std::chrono::milliseconds deadline = 40min;
+};
+/// For who is to lose it: no busy machine reaches the times above.
+inline constexpr LeaseTimes kShortLease{.duration = 2s, .deadline = 1200ms};
+
 /// The whole reconciler in this process, with the scripted API server and a played node around it.
 class Running {
  public:
   /// `runtimes` as --runtimes has them; empty = the default, both.
-  explicit Running(std::vector<std::string> runtimes = {}) : runtimes_(std::move(runtimes)) {
+  explicit Running(std::vector<std::string> runtimes = {}, LeaseTimes lease = {})
+      : runtimes_(std::move(runtimes)), lease_(lease) {
     net::ApiConfig config;
     config.server = server.url();
     node = std::make_unique<fakes::Node>(config);
@@ -62,9 +72,9 @@ class Running {
     surroundings.sampler.busy = 100ms;
     surroundings.sampler.settled = 300ms;
     surroundings.sampler.settled_per_second = 1000;
-    surroundings.lease_duration = 2s;
+    surroundings.lease_duration = lease_.duration;
     surroundings.lease_renew = 300ms;
-    surroundings.lease_deadline = 1200ms;
+    surroundings.lease_deadline = lease_.deadline;
     surroundings.patience = {.quiet = 100ms, .longest = 500ms};
     surroundings.queue = {.first_retry = 20ms, .longest_retry = 500ms, .rest = 50ms, .models_rest = 100ms};
     surroundings.fetch = [this](const std::string& ip, int, const std::string& target) {
@@ -111,22 +121,17 @@ class Running {
            object.value("/status/observedGeneration"_json_pointer, 0) == object["metadata"]["generation"];
   }
 
-  static bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds limit) {
-    const auto end = std::chrono::steady_clock::now() + limit;
-    while (std::chrono::steady_clock::now() < end) {
-      if (condition()) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds{10});
-    }
-    return condition();
+  bool leads() {
+    return test::eventually([this] { return program->leading(); });
   }
-  bool all_ready(std::chrono::milliseconds limit = std::chrono::seconds{15}) {
-    return eventually([this] { return is_ready("one") && is_ready("two"); }, limit);
+  bool all_ready() {
+    return test::eventually([this] { return is_ready("one") && is_ready("two"); });
   }
   /// True when no write of the controller's comes for a second, after those that had to wait; renewals of the lease do
   /// not count.
   bool is_quiet() {
     std::size_t before = 0;
-    for (int tries = 0; tries < 3; ++tries) {
+    for (int tries = 0; tries < 10; ++tries) {
       std::this_thread::sleep_for(std::chrono::milliseconds{600});
       before = writes();
       std::this_thread::sleep_for(std::chrono::seconds{1});
@@ -171,4 +176,5 @@ class Running {
 
  private:
   std::vector<std::string> runtimes_;
+  LeaseTimes lease_;
 };
