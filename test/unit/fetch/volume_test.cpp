@@ -322,11 +322,13 @@ TEST_CASE("what a killed run has reserved for one file of a set counts as room f
   std::filesystem::create_directory(tight);
   if (::mount("tmpfs", tight.c_str(), "tmpfs", 0, "size=7m") != 0) return;  // not allowed in this container
   world.options.to = tight;
+  const auto patient = world.options.download;
+  world.options.download.stall = kStall;
   world.options.download.retry_for = 100ms;
   world.host.lie_by([](const auto&) { return std::optional(Lie{.stall_after = 1 << 20}); });
   CHECK(word(world.run()) == "Stalled");
   world.host.lie_by({});
-  world.options.download.retry_for = 20s;
+  world.options.download = patient;
   const auto outcome = world.run();
   CAPTURE(outcome.message);
   CHECK(word(outcome) == "Fetched");

@@ -111,8 +111,8 @@ World::World() {
   options.source = host.url("/model.gguf");
   options.to = volume.path();
   options.name = "phi4-mini";
-  options.download.stall = std::chrono::milliseconds{400};
-  options.download.retry_for = std::chrono::milliseconds{20'000};
+  options.download.stall = std::chrono::seconds{60};
+  options.download.retry_for = std::chrono::seconds{60};
   options.download.first_backoff = std::chrono::milliseconds{5};
   options.download.longest_backoff = std::chrono::milliseconds{50};
 }

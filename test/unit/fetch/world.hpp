@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ class Folder {
 [[nodiscard]] std::string read(const std::string& path);
 /// A file has exactly these bytes; where not, says the first place on standard error.
 [[nodiscard]] bool holds(const std::string& path, const std::string& content);
+
+/// So long must a host be silent where a test means it to stall: elsewhere no busy machine counts as a stall.
+inline constexpr std::chrono::milliseconds kStall{400};
 
 /// A host, a volume, and options for `/model.gguf` with short waits.
 struct World {
