@@ -165,7 +165,7 @@ void Program::stop() {
   // Passes end by themselves in milliseconds; a server that hangs must not cost the next leader its time.
   net::Cancellation passes_ended;
   std::thread impatience([this, &passes_ended] {
-    if (!passes_ended.wait_for(milliseconds{500})) api_->interrupt();
+    while (!passes_ended.wait_for(milliseconds{500})) api_->interrupt();  // a pass makes several calls
   });
   lease_->stop();
   if (lease_thread_.joinable()) lease_thread_.join();
