@@ -56,7 +56,7 @@ std::string model_list(const Plan& plan) {
 constexpr std::size_t kHashDigits = 16;
 
 /// Says which template the live Deployment was given, whatever the API server's defaults added to it.
-std::string hash(std::string_view pod_template) { return base::sha256_hex(pod_template).substr(0, kHashDigits); }
+std::string hash(const json& pod_template) { return base::sha256_hex(to_text(pod_template)).substr(0, kHashDigits); }
 
 json template_of(const Plan& plan) {
   json metadata = {{"labels", pod_labels(plan)}};
@@ -88,12 +88,9 @@ DesiredObject render(const Plan& plan) {
   if (plan.spec().revision_history_limit) spec["revisionHistoryLimit"] = *plan.spec().revision_history_limit;
   spec["selector"] = {{"matchLabels", selector_labels(plan)}};
   spec["strategy"] = strategy(plan);
-  const std::string pod_template = to_text(template_of(plan));
-  metadata["annotations"][std::string(names::kTemplateHashAnnotation)] = hash(pod_template);
-  auto desired = finish(Kind::deployment, deployment);
-  // It is the larger part by far, and its text is there: it goes in as the last field of the last field.
-  desired.body.replace(desired.body.size() - 2, 2, ",\"template\":" + pod_template + "}}");
-  return desired;
+  spec["template"] = template_of(plan);
+  metadata["annotations"][std::string(names::kTemplateHashAnnotation)] = hash(spec["template"]);
+  return finish(Kind::deployment, deployment);
 }
 
 /// That of spec.priority as the Pods have it, or none as they have none. One that is gone stays until a Pod is refused
