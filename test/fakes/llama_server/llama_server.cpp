@@ -136,7 +136,7 @@ class LlamaServer::Impl {
   }
   void finish() {
     const std::lock_guard lock(mutex_);
-    ++finishes_;
+    finishing_ = true;
     changed_.notify_all();
   }
   std::size_t followers() {
@@ -415,7 +415,7 @@ class LlamaServer::Impl {
   }
 
   /// Loads the model if need be. False when that failed; the answer is written then.
-  bool enter(int socket, const std::string& name, std::uint64_t& generation, std::uint64_t& finishes) {
+  bool enter(int socket, const std::string& name, std::uint64_t& generation) {
     std::unique_lock lock(mutex_);
     auto* model = find(name);
     if (model == nullptr) return respond(socket, 400, error_json(400, "model '" + name + "' not found")), false;
@@ -434,7 +434,6 @@ class LlamaServer::Impl {
     ++model->in_flight;
     model->used = ++uses_;
     generation = model->generation;
-    finishes = finishes_;
     return true;
   }
 
@@ -442,19 +441,18 @@ class LlamaServer::Impl {
     const auto fault = request.header("X-Fault");
     if (asked.empty()) return respond(socket, 400, error_json(400, "model name is missing from the request"));
     std::uint64_t generation = 0;
-    std::uint64_t finishes = 0;
-    if (!enter(socket, asked, generation, finishes)) return;
+    if (!enter(socket, asked, generation)) return;
     const bool stream = base::as_bool(base::find(*body, "stream")).value_or(false);
     const auto tokens = base::int_at(*body, {"max_tokens"}, 1);
-    if (!generate(socket, asked, generation, finishes, fault, stream, tokens)) ++abandoned;
+    if (!generate(socket, asked, generation, fault, stream, tokens)) ++abandoned;
     const std::lock_guard lock(mutex_);
     if (auto* model = find(asked)) --model->in_flight;
     changed_.notify_all();
   }
 
   /// False when the peer went away.
-  bool generate(int socket, const std::string& model, std::uint64_t generation, std::uint64_t finishes,
-                const std::string& fault, bool stream, std::int64_t tokens) {
+  bool generate(int socket, const std::string& model, std::uint64_t generation, const std::string& fault, bool stream,
+                std::int64_t tokens) {
     if (fault == "close") return shut(socket), true;
     if (fault == "garbage") return write(socket, "this is no HTTP\r\n\r\n"), shut(socket), true;
     if (fault == "large") return send_large(socket);
@@ -475,8 +473,8 @@ class LlamaServer::Impl {
       if (peer_left(socket)) return false;
       {
         std::unique_lock lock(mutex_);
-        changed_.wait_for(lock, Milliseconds{token_ms}, [&] { return stopping_ || finishes != finishes_; });
-        is_last = finishes != finishes_;
+        changed_.wait_for(lock, Milliseconds{token_ms}, [&] { return stopping_ || finishing_; });
+        is_last = finishing_;
         const auto* now = find(model);
         if (stopping_ || now == nullptr || now->generation != generation) {
           // Its child has gone.
@@ -531,7 +529,7 @@ class LlamaServer::Impl {
   bool stopping_ = false;
   std::size_t threads_ = 0;
   std::uint64_t uses_ = 0;
-  std::uint64_t finishes_ = 0;
+  bool finishing_ = false;
 };
 
 LlamaServer::LlamaServer(std::vector<LlamaModel> models, std::size_t places, std::uint16_t port)

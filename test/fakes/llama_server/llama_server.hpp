@@ -39,7 +39,7 @@ class LlamaServer {
 
   /// One token of an answer takes so long; a request's `max_tokens` says how many.
   void set_token_time(std::chrono::milliseconds time);
-  /// The answers that are under way end with their next token.
+  /// The answers that are under way, and those that begin from now on, end with their next token.
   void finish();
   /// The child of a model dies. Until that is noticed the model is listed as loaded, and requests for it fail.
   void kill(const std::string& model, std::chrono::milliseconds unnoticed = {});
