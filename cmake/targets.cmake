@@ -18,11 +18,15 @@ if(LLMKUBE_ROUTER_TESTS)
   target_compile_definitions(test_main PUBLIC TEST_DATA_DIR="test" SOURCE_DIR="." PRIVATE TEST_ROOT="${CMAKE_SOURCE_DIR}")
 endif()
 
-# add_room_test(NAME sources... [KNOWS libraries...]) — one Catch2 program and one ctest entry for a room.
+# add_room_test(NAME sources... [SECONDS n] [KNOWS libraries...]) — one Catch2 program and one ctest entry for a room. Those that take long
+# say how long, and are begun first.
 function(add_room_test name)
-  cmake_parse_arguments(ROOM "" "" "KNOWS" ${ARGN})
+  cmake_parse_arguments(ROOM "" "SECONDS" "KNOWS" ${ARGN})
   add_executable(${name}_test ${ROOM_UNPARSED_ARGUMENTS})
   target_link_libraries(${name}_test PRIVATE ${ROOM_KNOWS} test_main)
   add_test(NAME ${name} COMMAND ${name}_test)
   set_tests_properties(${name} PROPERTIES TIMEOUT 900)
+  if(ROOM_SECONDS)
+    set_tests_properties(${name} PROPERTIES COST ${ROOM_SECONDS})
+  endif()
 endfunction()
