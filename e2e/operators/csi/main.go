@@ -62,8 +62,9 @@ func logged(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle
 	return answer, err
 }
 
-// provision runs the external-provisioner for one driver, until ctx ends.
-func provision(ctx context.Context, client kubernetes.Interface, name string, socket string) {
+// provision makes the external-provisioner of one driver; what it returns runs it, until ctx ends. Making one writes to client-go's one
+// scheme, which those that run read: all must be made before the first runs.
+func provision(ctx context.Context, client kubernetes.Interface, name string, socket string) func() {
 	const timeout = 10 * time.Second
 	connection, err := provisioner.Connect(ctx, "unix://"+socket, metrics.NewCSIMetricsManager(name))
 	must(err)
@@ -77,9 +78,11 @@ func provision(ctx context.Context, client kubernetes.Interface, name string, so
 	one := controller.NewProvisionController(ctx, client, name, provisioner.NewCSIProvisioner(client, timeout, name, "pvc", -1, connection, nil,
 		name, plugin, volumes, "", false, true, translation.New(), classes, nil, nil, claims.Lister(), nil, nil, false, "ext4", nil, false, true,
 		nil), options...)
-	factory.Start(ctx.Done())
-	factory.WaitForCacheSync(ctx.Done())
-	one.Run(ctx)
+	return func() {
+		factory.Start(ctx.Done())
+		factory.WaitForCacheSync(ctx.Done())
+		one.Run(ctx)
+	}
 }
 
 // kubelet tells a kubelet that asks which driver stands behind a socket.
@@ -108,6 +111,7 @@ func main() {
 	must(err)
 	client, err := kubernetes.NewForConfig(config)
 	must(err)
+	var provisioners []func()
 	var registered sync.WaitGroup
 	registered.Add(len(names))
 	for _, name := range names {
@@ -123,7 +127,10 @@ func main() {
 			registration.RegisterRegistrationServer(server, kubelet{name: name, socket: socket, done: &registered})
 		})
 		defer os.Remove(announced) // the kubelet takes the driver off the node
-		go provision(ctx, client, name, socket)
+		provisioners = append(provisioners, provision(ctx, client, name, socket))
+	}
+	for _, run := range provisioners {
+		go run()
 	}
 	registered.Wait()
 	fmt.Println("registered")
