@@ -144,49 +144,42 @@ Outcome Controller::pass_service(const Key& key) {
     return {};
   }
   ServiceDecision deciding(parts_.settings, *observed, parts_.clock.wall());
-  Decision& decision = deciding.decision;
-  want_samples(key, decision, *observed);
+  want_samples(key, deciding.decision, *observed);
   const bool all_asked = is_all_asked(key, *observed);
-  if (decision.status_first && all_asked) deciding.add_status();
-  if (decision.status_first && (!all_asked || !decision.status)) {
-    look_again(key, decision, {});  // what takes a name away waits until the status can say so
-    return {};
-  }
-  if (!all_asked) {
-    // A Pod that was never asked (it is new, or we are) is asked within a moment, and then this comes again. Until then
-    // nothing is said about it: else each restart of ours would write statuses that it takes back at once.
-    decision.status.reset();
-    decision.annotations.clear();
-    const Outcome outcome = carry_out(key, decision);
+  const Outcome outcome = deciding.decision.status_first ? say_then_do(key, *observed, deciding, all_asked)
+                          : all_asked                    ? do_then_say(key, *observed, deciding)
+                                                         : do_in_silence(key, deciding.decision);
+  look_again(key, deciding.decision, outcome);
+  return outcome;
+}
+
+Outcome Controller::say_then_do(const Key& key, const Observed& observed, ServiceDecision& deciding, bool all_asked) {
+  Decision& decision = deciding.decision;
+  if (all_asked) deciding.add_status();
+  if (!all_asked || !decision.status) return {};
+  Outcome told = tell(key, observed.service.meta, decision);
+  if (told.error || told.look_again) return told;
+  decision.status.reset();
+  decision.events.clear();
+  return do_then_say(key, observed, deciding);
+}
+
+Outcome Controller::do_then_say(const Key& key, const Observed& observed, ServiceDecision& deciding) {
+  Outcome outcome = carry_out(key, deciding.decision);
+  if (outcome.changes > 0 || !same(outcome.problems, observed.problems)) {
     keep_problems(key, outcome.problems);
-    look_again(key, decision, outcome);
+    parts_.queue.add(key);
     return outcome;
   }
-  const bool is_told = decision.status_first;
-  if (is_told) {
-    const Outcome told = tell(key, observed->service.meta, decision);
-    if (told.error || told.look_again) {  // nothing may change before the status says so
-      look_again(key, decision, told);
-      return told;
-    }
-    decision.status.reset();
-    decision.events.clear();
-  }
+  if (!deciding.decision.status_first) deciding.add_status();
+  return joined(std::move(outcome), tell(key, observed.service.meta, deciding.decision));
+}
+
+Outcome Controller::do_in_silence(const Key& key, Decision& decision) {
+  decision.status.reset();
+  decision.annotations.clear();
   Outcome outcome = carry_out(key, decision);
-  if (!same(outcome.problems, observed->problems)) {
-    keep_problems(key, outcome.problems);
-    observed->problems = outcome.problems;
-    decision = reconcile(parts_.settings, *observed, parts_.clock.wall());
-  } else if (outcome.changes == 0 && !is_told) {
-    deciding.add_status();
-  }
-  // The status speaks of what is there, so after a write the next pass says it.
-  if (outcome.changes == 0) {
-    outcome = joined(std::move(outcome), tell(key, observed->service.meta, decision));
-  } else {
-    parts_.queue.add(key);
-  }
-  look_again(key, decision, outcome);
+  keep_problems(key, outcome.problems);
   return outcome;
 }
 

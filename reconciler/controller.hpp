@@ -58,6 +58,14 @@ class Controller {
   void add_all();
   [[nodiscard]] Outcome pass_service(const Key& key);
   [[nodiscard]] Outcome pass_model(const Key& key);
+  /// What takes a name away: nothing changes before the status says so, and that waits until all were asked.
+  [[nodiscard]] Outcome say_then_do(const Key& key, const Observed& observed, ServiceDecision& deciding,
+                                    bool all_asked);
+  /// The status speaks of what is there, so after a write, or a problem that is new, the next pass says it.
+  [[nodiscard]] Outcome do_then_say(const Key& key, const Observed& observed, ServiceDecision& deciding);
+  /// While a Pod was never asked (it is new, or we are). It is asked within a moment, and then this comes again; until
+  /// then nothing is said about it: else each restart of ours would write statuses that it takes back at once.
+  [[nodiscard]] Outcome do_in_silence(const Key& key, Decision& decision);
   void want_samples(const Key& key, const Decision& decision, const Observed& observed);
   /// Whether what was observed holds the latest answer of each Pod and Service that the decision wants to hear. One may
   /// come while the decision is made, within a millisecond of the first question: then the key is due once more.
