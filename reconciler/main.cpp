@@ -10,6 +10,8 @@
 int main(int argc, char** argv) {
   // One arena per thread would multiply what a list costs for a moment.
   ::mallopt(M_ARENA_MAX, 2);
+  // Else the first page of a list that is given back raises it, and the next ones lie between what is kept of them.
+  ::mallopt(M_MMAP_THRESHOLD, 128 << 10);
   // Every larger buffer first sweeps up what lies in the fast bins, which a pass fills with hundreds of small ones: a
   // fifth of its time.
   ::mallopt(M_MXFAST, 0);
