@@ -53,7 +53,7 @@ void add_flags(CLI::App& app, Options& options, std::vector<std::string>& images
   app.add_option("--webhook-secret", options.webhook_secret, "Secret for the webhook's certificates");
   app.add_option("--mutating-webhook-configuration", options.mutating_configuration, "Gets the CA");
   app.add_option("--validating-webhook-configuration", options.validating_configuration, "Gets the CA");
-  app.add_option("--kubeconfig", options.kubeconfig, "For runs outside a cluster");
+  app.add_option("--kubeconfig", options.kubeconfig, "For runs outside a cluster; read again when it changes");
   app.add_option("--workers", options.workers, "Objects worked on at once")->check(CLI::Range(1, 64));
   app.add_option("--log-level", options.log_level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));

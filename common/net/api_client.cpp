@@ -101,16 +101,29 @@ struct ApiClient::State {
     }
   };
 
-  explicit State(ApiConfig from)
-      : config(std::move(from)),
-        authority{config.ca_file, {}, config.ca_pem},
-        certificate{config.certificate_file, {}, config.certificate_pem},
-        key{config.key_file, {}, config.key_pem},
-        token{config.token_file, {}, config.token} {}
+  explicit State(ApiConfig from) : kubeconfig{from.kubeconfig, {}, {}} { take(std::move(from)); }
 
-  const ApiConfig config;
+  void take(ApiConfig from) {
+    config = std::move(from);
+    authority = {config.ca_file, {}, config.ca_pem};
+    certificate = {config.certificate_file, {}, config.certificate_pem};
+    key = {config.key_file, {}, config.key_pem};
+    token = {config.token_file, {}, config.token};
+  }
+
+  /// True when the kubeconfig is another one than before. One that cannot be read leaves things as they were.
+  bool refresh_config() {
+    if (!kubeconfig.refresh()) return false;
+    auto fresh = read_kubeconfig(kubeconfig.path);
+    if (!fresh) return false;
+    fresh->timeouts = config.timeouts;
+    take(std::move(*fresh));
+    return true;
+  }
+
   std::mutex mutex;  // guards all below
-  Watched authority, certificate, key, token;
+  ApiConfig config;
+  Watched kubeconfig, authority, certificate, key, token;
   std::shared_ptr<HttpClient> client;
   std::shared_ptr<Cancellation> cancellation = std::make_shared<Cancellation>();
 };
@@ -129,7 +142,7 @@ ApiClient::~ApiClient() = default;
 base::Result<std::shared_ptr<HttpClient>> ApiClient::client() {
   State& state = *state_;
   const std::lock_guard lock(state.mutex);
-  bool changed = state.client == nullptr;
+  bool changed = state.refresh_config() || state.client == nullptr;
   changed |= state.authority.refresh();
   changed |= state.certificate.refresh();
   changed |= state.key.refresh();

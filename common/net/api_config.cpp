@@ -18,6 +18,13 @@ YAML::Node named(const YAML::Node& list, const std::string& name, const char* ke
   return YAML::Node(YAML::NodeType::Map);
 }
 
+/// The path in the field, relative to the kubeconfig's folder; empty when there is none.
+std::string file_of(const YAML::Node& from, const char* key, const std::string& path) {
+  const std::filesystem::path file = from[key].as<std::string>("");
+  if (file.empty()) return {};
+  return (std::filesystem::path(path).parent_path() / file).string();  // absolute ones stay
+}
+
 struct Credential {
   const char* file_key;
   const char* data_key;
@@ -32,9 +39,7 @@ base::Result<> take(const YAML::Node& from, const Credential& credential, const 
     if (!decoded) return base::fail("not base64", path + ": " + credential.data_key);
     config.*credential.pem = std::move(*decoded);
   }
-  const std::filesystem::path file = from[credential.file_key].as<std::string>("");
-  if (!file.empty() && data.empty())
-    config.*credential.file = (std::filesystem::path(path).parent_path() / file).string();  // absolute ones stay
+  if (data.empty()) config.*credential.file = file_of(from, credential.file_key, path);
   return {};
 }
 
@@ -45,10 +50,11 @@ base::Result<ApiConfig> from_yaml(const YAML::Node& root, const std::string& pat
   const auto user = named(root["users"], context["user"].as<std::string>(""), "user");
 
   ApiConfig config;
+  config.kubeconfig = path;
   config.server = cluster["server"].as<std::string>("");
   config.server_name = cluster["tls-server-name"].as<std::string>("");
   config.token = user["token"].as<std::string>("");
-  config.token_file = user["tokenFile"].as<std::string>("");
+  config.token_file = file_of(user, "tokenFile", path);
   if (config.server.empty())
     return base::fail("the current context names no cluster with a server", path, "kubectl config use-context NAME");
   const Credential authority{"certificate-authority", "certificate-authority-data", &ApiConfig::ca_file,

@@ -9,8 +9,10 @@
 namespace net {
 
 /// Where the API server is and how to prove who we are. Files are read again when they change; what stands in the
-/// `_pem` and `token` members is fixed.
+/// `_pem` and `token` members is fixed, unless a kubeconfig says it.
 struct ApiConfig {
+  /// The kubeconfig that says all the rest but `timeouts`; empty in a cluster.
+  std::string kubeconfig;
   /// "https://10.96.0.1:443"
   std::string server;
   std::string ca_file;

@@ -204,6 +204,33 @@ TEST_CASE("the token is read again when its file changes, and a line end in it d
   CHECK_THAT(heads[1], ContainsSubstring("Authorization: Bearer second\r\n"));
 }
 
+TEST_CASE(
+    "the kubeconfig is read again when it changes: the API server may move, and one that is half written is not "
+    "taken") {
+  fakes::ApiServer first;
+  fakes::ApiServer second;
+  const auto path = (std::filesystem::temp_directory_path() / "llmkube-router-moving-config").string();
+  const auto write = [&](const std::string& url) {
+    REQUIRE(base::write_file(path,
+                             "current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
+                             "clusters: [{name: k, cluster: {server: '" +
+                                 url + "'}}]\nusers: [{name: u, user: {token: t}}]\n"));
+  };
+  write(first.url());
+  const auto config = net::read_kubeconfig(path);
+  REQUIRE(config);
+  const auto client = net::ApiClient::make(*config);
+  REQUIRE(client);
+  REQUIRE((*client)->get(kMaps));
+  REQUIRE(base::write_file(path, "current-context: c\ncontexts: ["));
+  REQUIRE((*client)->get(kMaps));
+  CHECK(first.count("GET", kMaps) == 2);
+  write(second.url());
+  REQUIRE((*client)->get(kMaps));
+  CHECK(first.count("GET", kMaps) == 2);
+  CHECK(second.count("GET", kMaps) == 1);
+}
+
 TEST_CASE("the authority is read again when its file changes: the API server may get another one") {
   const auto folder = std::filesystem::temp_directory_path() / "llmkube-router-api-client";
   std::filesystem::create_directories(folder);

@@ -27,7 +27,7 @@ clusters:
   - {name: other, cluster: {server: "https://other:1"}}
   - {name: here, cluster: {server: "https://10.0.0.1:6443", certificate-authority-data: Y2E=, tls-server-name: api}}
 users:
-  - {name: me, user: {token: secret, client-certificate: me.crt, client-key: /abs/me.key}}
+  - {name: me, user: {token: secret, client-certificate: me.crt, client-key: /abs/me.key, tokenFile: tokens/me}}
 )"));
   const auto config = net::read_kubeconfig(path);
   REQUIRE(config);
@@ -37,6 +37,8 @@ users:
   CHECK(config->token == "secret");
   CHECK(config->certificate_file == folder() + "/me.crt");
   CHECK(config->key_file == "/abs/me.key");
+  CHECK(config->token_file == folder() + "/tokens/me");
+  CHECK(config->kubeconfig == path);
 }
 
 TEST_CASE("a kubeconfig that is none is an error that names the file") {
