@@ -1,4 +1,5 @@
 # A converged service sees no write at all. $QUIET_SECONDS (40) is how long it is watched.
+# Beside others.
 . "$(dirname "$0")/../lib/case.sh"
 
 everything() { { k get deploy,rs,svc,cm,jobs,pods,pvc,isvc,mdl -o json; kubectl -n "$SYSTEM" get deploy,svc,cm,secret,pods -o json
