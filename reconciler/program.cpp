@@ -81,7 +81,10 @@ base::Result<> Program::start() {
                                           [this](Resource resource, const std::string& at, const std::string& name) {
                                             applier_->forget(resource, at, name);
                                           });
-  sampler_ = std::make_unique<Sampler>(surroundings_.fetch, surroundings_.knock, notify, surroundings_.sampler);
+  sampler_ = std::make_unique<Sampler>(
+      surroundings_.fetch, surroundings_.knock,
+      [this](const std::string& at, const std::string& name) { return has_ready_endpoint(*api_, at, name); }, notify,
+      surroundings_.sampler);
   lease_ = std::make_unique<LeaderLease>(*lease_api_, clock_,
                                          LeaderLease::Options{.name_space = options_.own_namespace,
                                                               .name = options_.lease_name,
@@ -163,14 +166,12 @@ void Program::stop() {
   queue_.shut_down();
   controller_->set_active(false);
   // Passes end by themselves in milliseconds; a server that hangs must not cost the next leader its time.
-  net::Cancellation passes_ended;
-  std::thread impatience([this, &passes_ended] {
-    while (!passes_ended.wait_for(milliseconds{500})) api_->interrupt();  // a pass makes several calls
+  net::Cancellation all_ended;
+  std::thread impatience([this, &all_ended] {
+    while (!all_ended.wait_for(milliseconds{500})) api_->interrupt();  // a pass makes several calls
   });
   lease_->stop();
   if (lease_thread_.joinable()) lease_thread_.join();
-  passes_ended.cancel();
-  impatience.join();
   for (auto& worker : workers_) worker.join();
   workers_.clear();
   sampler_->stop();
@@ -179,6 +180,8 @@ void Program::stop() {
   api_->interrupt();
   for (auto& thread : threads_) thread.join();
   threads_.clear();
+  all_ended.cancel();
+  impatience.join();
   server_->stop(milliseconds{500});
 }
 

@@ -18,6 +18,7 @@
 #include "reconciler/lease/lease.hpp"
 #include "reconciler/options.hpp"
 #include "reconciler/queue/work_queue.hpp"
+#include "reconciler/sample/endpoints.hpp"
 #include "reconciler/sample/fetch.hpp"
 #include "reconciler/sample/knock.hpp"
 #include "reconciler/sample/sampler.hpp"

@@ -17,6 +17,7 @@ const std::vector<AccessRule>& rules() {
       {"autoscaling", "horizontalpodautoscalers", "", {"list", "watch", "create", "patch", "delete"}, Scope::watched},
       {"batch", "jobs", "", {"list", "watch", "create", "patch", "delete"}, Scope::watched},
       {"", "pods", "", {"list", "watch", "patch"}, Scope::watched},
+      {"discovery.k8s.io", "endpointslices", "", {"list"}, Scope::watched},
       {"", "persistentvolumeclaims", "", {"get", "list", "watch", "create"}, Scope::watched},
       {"", "events", "", {"create"}, Scope::watched},
       {"coordination.k8s.io", "leases", "", {"create", "get", "patch", "watch"}, Scope::own},

@@ -81,7 +81,7 @@ bool has_front(const Plan& plan) {
 /// The Service answers, as far as we can tell. It is asked before its first names are advertised, then no more.
 bool front_answers(const Plan& plan, bool is_asked) {
   if (!is_asked) return has_front(plan);
-  return plan.observed.front && *plan.observed.front != Knock::refused;
+  return plan.observed.front == Knock::open || plan.observed.front == Knock::unknown;
 }
 
 std::vector<std::string> unreachable_agents(const Plan& plan) {
@@ -305,8 +305,16 @@ std::string find_preset_pending(const Look& look) {
   return {};
 }
 
+std::string find_no_endpoint(const Look& look) {
+  if (!look.so_far.awaits_front || look.plan.observed.front != Knock::no_endpoint) return {};
+  const auto& service = *look.plan.observed.network_service;
+  return "Service " + service.meta.name + " at " + service.cluster_ip +
+         " refuses connections and has no ready endpoint, though Pods are ready: kubectl -n " + look.plan.name_space() +
+         " describe service " + service.meta.name;
+}
+
 std::string find_endpoint_pending(const Look& look) {
-  if (!look.so_far.awaits_front) return {};
+  if (!look.so_far.awaits_front || look.plan.observed.front == Knock::no_endpoint) return {};
   const auto& service = look.plan.observed.network_service;
   if (!has_front(look.plan)) return "the Service is being made";
   return "Service " + service->meta.name + " at " + service->cluster_ip +
@@ -355,6 +363,7 @@ constexpr std::array kRows = {
     Row{"ClaimInUse", find_claim_in_use},
     Row{"Unschedulable", find_unschedulable},
     Row{"ReloadFailed", find_reload_failed},
+    Row{"NoReadyEndpoint", find_no_endpoint},
     Row{"ModelsPending", find_models_pending},
     Row{"RollingOut", find_rolling_out},
     Row{"PodsNotReady", find_pods_not_ready},

@@ -219,9 +219,9 @@ struct FetchProgress {
 };
 
 /// What came of a request to a Service: somebody answers; it is refused, as long as kube-proxy knows no endpoint of it
-/// or only a Pod that is being stopped; or nothing can be said, for want of an answer, say because a policy keeps us
-/// from it.
-enum class Knock { open, refused, unknown };
+/// or only a Pod that is being stopped; it is refused for long, and the API server knows no ready endpoint of it
+/// either; or nothing can be said, say because a policy keeps us from it.
+enum class Knock { open, refused, no_endpoint, unknown };
 
 /// A child that the API server refused at the last apply.
 struct ApplyProblem {

@@ -53,6 +53,10 @@ constexpr std::array kReasons = {
     ServiceReason{"Unschedulable", creating, false, kBlocks, "The scheduler finds no node: the message is its own."},
     ServiceReason{"ReloadFailed", creating, kDegrades, kBlocks,
                   "llama-server refuses the new preset and serves the one before."},
+    ServiceReason{
+        "NoReadyEndpoint", creating, kDegrades, kBlocks,
+        "The Service refuses connections and none of its EndpointSlices has a ready endpoint, though Pods are "
+        "ready: its Events say why (kubectl describe service)."},
     ServiceReason{"ModelsPending", pending, false, kBlocks, "Files of models are on their way."},
     ServiceReason{"RollingOut", creating, false, kBlocks, "Pods of the present template are being started."},
     ServiceReason{"PodsNotReady", creating, false, kBlocks, "Fewer Pods are ready than wanted."},

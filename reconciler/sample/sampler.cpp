@@ -30,8 +30,12 @@ bool is_nearly_done(const base::Rare<FetchProgress>& before, const FetchProgress
 
 }  // namespace
 
-Sampler::Sampler(Fetch fetch, KnockAt knock, Changed changed, Timing timing)
-    : fetch_(std::move(fetch)), knock_at_(std::move(knock)), changed_(std::move(changed)), timing_(timing) {}
+Sampler::Sampler(Fetch fetch, KnockAt knock, HasEndpoint has_endpoint, Changed changed, Timing timing)
+    : fetch_(std::move(fetch)),
+      knock_at_(std::move(knock)),
+      has_endpoint_(std::move(has_endpoint)),
+      changed_(std::move(changed)),
+      timing_(timing) {}
 
 void Sampler::schedule(const Place& place, State& state, Time due) {
   schedule_.erase({state.due, &place});
@@ -53,7 +57,7 @@ void Sampler::want(const Key& key, const std::vector<Target>& targets, bool on_t
     if (is_new) {
       state.asked = state.first_knock = Time{};
       state.front.reset();
-      state.silent = false;
+      state.silent = state.has_refused = false;
     }
     if (target.soon && (is_new || !state.target.soon)) state.soon_until = now + timing_.soon_for;
     if (!target.soon && state.target.soon) state.soon_until = Time{};
@@ -130,7 +134,8 @@ std::vector<FetchProgress> Sampler::downloads() const {
 std::chrono::nanoseconds Sampler::interval(const State& state, Time now) const {
   if (state.front == Knock::refused) return timing_.knock;
   if (now < state.soon_until && state.answer_hash != 0) return timing_.soon;  // who does not answer holds a thread
-  if (now < std::max(state.busy_until, state.way_until)) return timing_.busy;
+  const bool is_busy = now < std::max(state.busy_until, state.way_until);
+  if (is_busy && state.front != Knock::no_endpoint) return timing_.busy;
   const std::chrono::duration<double> share(static_cast<double>(places_.size()) / timing_.settled_per_second);
   return std::clamp(std::chrono::duration_cast<std::chrono::nanoseconds>(share),
                     std::chrono::nanoseconds(timing_.settled), std::chrono::nanoseconds(timing_.settled_longest));
@@ -224,26 +229,40 @@ bool Sampler::take_answer(State& state, const base::Result<std::string>& body) c
 }
 
 bool Sampler::knock(std::unique_lock<std::mutex>& lock, const Place& place) {
+  State& state = places_.at(place);
   Knock answer = Knock::unknown;
-  if (Clock::now() >= blind_until_) {
-    const Target target = places_.at(place).target;
+  if (Clock::now() >= blind_until_ || state.has_refused) {
+    const Target target = state.target;
     lock.unlock();
     answer = knock_at_(target.ip, target.port);
     lock.lock();
+    if (answer == Knock::refused) state.has_refused = true;
     const bool is_silent = answer == Knock::unknown;
-    const bool was_silent = std::exchange(places_.at(place).silent, is_silent);
-    if (is_silent && !was_silent) answer = Knock::refused;
+    const bool was_silent = std::exchange(state.silent, is_silent);
+    if (is_silent && (!was_silent || state.has_refused)) answer = Knock::refused;
     silent_services_ = answer == Knock::unknown ? silent_services_ + 1 : is_silent ? silent_services_ : 0;
     if (silent_services_ >= timing_.blind_after) {
       silent_services_ = 0;
       blind_until_ = Clock::now() + timing_.blind_for;
     }
   }
-  State& state = places_.at(place);
   const Time now = Clock::now();
   if (state.first_knock == Time{}) state.first_knock = now;
-  if (answer == Knock::refused && now - state.first_knock >= timing_.knock_for) answer = Knock::unknown;
+  if (answer == Knock::refused && now - state.first_knock >= timing_.knock_for) answer = explain_refusal(lock, place);
   return std::exchange(state.front, answer) != answer;
+}
+
+Knock Sampler::explain_refusal(std::unique_lock<std::mutex>& lock, const Place& place) {
+  wake_.notify_one();  // an API server may take long: another thread watches the clock meanwhile
+  lock.unlock();
+  const auto has_endpoint = has_endpoint_(place.namespace_, place.name);
+  lock.lock();
+  State& state = places_.at(place);
+  const bool had_none = state.front == Knock::no_endpoint;
+  if (has_endpoint ? !*has_endpoint : had_none) return Knock::no_endpoint;
+  if (!had_none) return Knock::unknown;
+  state.first_knock = Clock::now();  // kube-proxy gets as long as with the first endpoints
+  return Knock::refused;
 }
 
 void Sampler::stop() {

@@ -23,13 +23,16 @@ namespace reconciler {
 /// together are asked 3 times a second, but each at least once in three minutes; those whose time comes within 2 s are
 /// asked in one go, since a wake-up costs more than an answer. Every 250 ms for a few seconds when the next answer is
 /// waited for: of an agent that is about to see a preset, of a fetcher that is nearly done. It also knocks at Services,
-/// every 250 ms for at most 10 s, until they no longer refuse. One that gave no answer at all is asked once more: a
-/// refusal may have been lost on its way. Thread-safe.
+/// every 250 ms for at most 10 s, until they no longer refuse. Of one that still does the API server is asked whether
+/// it has an endpoint; while it has none, both are asked at the pace of settled Pods. One that gave no answer at all is
+/// asked once more: a refusal may have been lost on its way. Thread-safe.
 class Sampler {
  public:
   /// Body of a 200, or why there is none.
   using Fetch = std::function<base::Result<std::string>(const std::string& ip, int port, const std::string& path)>;
   using KnockAt = std::function<Knock(const std::string& ip, int port)>;
+  /// Whether a Service has a ready endpoint, or why that is not known.
+  using HasEndpoint = std::function<base::Result<bool>(const std::string& namespace_, const std::string& service)>;
   /// An answer about this object differs from the one before.
   using Changed = std::function<void(const Key&)>;
 
@@ -44,7 +47,8 @@ class Sampler {
     /// Of all settled Pods together, as long as each is asked this often.
     double settled_per_second = 3;
     std::chrono::milliseconds settled_longest{180000};
-    /// Between two knocks at a Service that refuses, and after how long it counts as one of which nothing is known.
+    /// Between two knocks at a Service that refuses, and after how long it is asked whether it has an endpoint at all.
+    /// One that has counts as one of which nothing is known.
     std::chrono::milliseconds knock{250};
     std::chrono::milliseconds knock_for{10000};
     /// When so many Services in a row gave no answer at all, we cannot reach any: nobody is asked for a while.
@@ -52,9 +56,7 @@ class Sampler {
     std::chrono::milliseconds blind_for{std::chrono::minutes{10}};
   };
 
-  Sampler(Fetch fetch, KnockAt knock, Changed changed)
-      : Sampler(std::move(fetch), std::move(knock), std::move(changed), Timing()) {}
-  Sampler(Fetch fetch, KnockAt knock, Changed changed, Timing timing);
+  Sampler(Fetch fetch, KnockAt knock, HasEndpoint has_endpoint, Changed changed, Timing timing);
 
   /// The agent or the fetcher in a Pod, or the front of a Service.
   enum class What { agent, progress, front };
@@ -114,16 +116,19 @@ class Sampler {
     base::Rare<FetchProgress> progress;
     std::optional<Knock> front;
     Time first_knock{};
-    /// The latest knock was not answered at all.
+    /// The latest knock was not answered at all; after a refusal that is another one, which was lost.
     bool silent = false;
+    bool has_refused = false;
   };
 
-  /// Of these four, `place` is a key of `places_`, which stays there while it is being asked.
+  /// Of these five, `place` is a key of `places_`, which stays there while it is being asked.
   void ask(std::unique_lock<std::mutex>& lock, const Place& place);
   void schedule(const Place& place, State& state, Time due);
   /// Asks a Pod or knocks at a Service, without the lock; true when the answer says something new.
   [[nodiscard]] bool ask_pod(std::unique_lock<std::mutex>& lock, const Place& place);
   [[nodiscard]] bool knock(std::unique_lock<std::mutex>& lock, const Place& place);
+  /// What a refusal after `knock_for` means.
+  [[nodiscard]] Knock explain_refusal(std::unique_lock<std::mutex>& lock, const Place& place);
   [[nodiscard]] bool take_answer(State& state, const base::Result<std::string>& body) const;
   [[nodiscard]] std::chrono::nanoseconds interval(const State& state, Time now) const;
   [[nodiscard]] Time due_after(Time asked, const State& state, Time now) const;
@@ -133,6 +138,7 @@ class Sampler {
 
   const Fetch fetch_;
   const KnockAt knock_at_;
+  const HasEndpoint has_endpoint_;
   const Changed changed_;
   const Timing timing_;
   mutable std::mutex mutex_;  // guards all below

@@ -26,6 +26,10 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, patch]
+# Only where a Service refuses connections: has it an endpoint?
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list]
 - apiGroups: [""]
   resources: [events]
   verbs: [create]

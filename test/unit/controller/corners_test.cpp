@@ -9,6 +9,7 @@
 
 namespace {
 
+const std::string kSlices = "/apis/discovery.k8s.io/v1/namespaces/edge/endpointslices";
 const std::string kClasses = "/apis/scheduling.k8s.io/v1/priorityclasses";
 
 /// What is logged while it lives.
@@ -38,6 +39,21 @@ class Log {
   std::filesystem::path path_;
   int before_ = -1;
 };
+
+/// Two services with ready Pods, whose Services refuse.
+void refuse_for_ever(Running& r) {
+  r.stop();
+  r.knock_for = 300ms;
+  r.node->be_late(1'000'000);
+  r.start();
+  r.add_all();
+}
+
+std::string ready_reason(Running& r, const std::string& name) {
+  for (const auto& condition : r.service(name).value("/status/conditions"_json_pointer, Json::array()))
+    if (condition["type"] == "Ready") return condition["reason"];
+  return {};
+}
 
 /// A call in RBAC's words: "patch inferenceservices/status".
 std::string right_of(const fakes::ApiServer::Call& call) {
@@ -234,6 +250,53 @@ TEST_CASE("a child that somebody deletes takes the names with it, and they come 
   CHECK(r.all_ready());
   CHECK(r.advertised("two") == 2);
   CHECK(r.is_quiet());
+}
+
+TEST_CASE("a Service that has no endpoint is named, and keeps its names until it answers") {
+  Running r;
+  refuse_for_ever(r);
+  const auto find_none = [&] { return ready_reason(r, "one") == "NoReadyEndpoint"; };
+  REQUIRE(test::eventually(find_none));
+  REQUIRE(test::eventually([&] { return ready_reason(r, "two") == "NoReadyEndpoint"; }));
+  CHECK(r.advertised("one") == 0);
+  CHECK(r.is_quiet());
+  const auto questions = [&] { return r.server.count("GET", kSlices + "?labelSelector=kubernetes.io%2Fservice-name"); };
+  const auto before = questions();
+  CHECK(test::eventually([&] { return questions() > before + 2; }));
+  SECTION("kube-proxy has endpoints") { r.node->be_late(0); }
+  SECTION("the API server has, and a policy keeps us from the Service") {
+    for (const std::string name : {"one", "two"})
+      r.server.create(kSlices, {{"apiVersion", "discovery.k8s.io/v1"},
+                                {"kind", "EndpointSlice"},
+                                {"metadata", {{"name", name}, {"labels", {{"kubernetes.io/service-name", name}}}}},
+                                {"endpoints", {{{"addresses", {"10.0.0.7"}}}}},
+                                {"ports", {{{"name", "http"}, {"port", 8090}}}}});
+  }
+  CHECK(r.all_ready());
+}
+
+TEST_CASE("where the API server does not say whether a Service has endpoints, the names wait no longer") {
+  Running r;
+  const int status = GENERATE(403, 500);
+  r.server.inject({.kind = Fault::Kind::refuse, .target = "endpointslices", .times = 1000, .status = status});
+  refuse_for_ever(r);
+  CHECK(r.all_ready());
+  CHECK(r.server.count("GET", kSlices) >= 2);
+}
+
+TEST_CASE("who waits to hear whether a Service has endpoints keeps nobody else back, and stops when we do") {
+  Running r;
+  r.server.inject({.kind = Fault::Kind::slow, .target = "endpointslices", .times = 1000, .delay = 10min});
+  refuse_for_ever(r);
+  REQUIRE(test::eventually([&] { return r.server.held() == 2; }));
+  CHECK(ready_reason(r, "one") == "EndpointPending");
+  r.node->be_late(0);
+  r.add_service("three", {"a", "c"});
+  CHECK(test::eventually([&] { return r.is_ready("three"); }, 30s));  // a call gives up after a minute
+  const auto began = std::chrono::steady_clock::now();
+  r.stop();
+  CHECK(std::chrono::steady_clock::now() - began < 20s);
+  r.server.clear_faults();
 }
 
 TEST_CASE("the metrics tell of passes, the queue, API calls, watches, services and models") {

@@ -81,6 +81,7 @@ class Running {
       return node->answer(ip, target);
     };
     surroundings.sampler.knock = 50ms;
+    surroundings.sampler.knock_for = knock_for;
     surroundings.knock = [this](const std::string& ip, int) {
       return node->takes_connections(ip) ? reconciler::Knock::open : reconciler::Knock::refused;
     };
@@ -170,6 +171,8 @@ class Running {
   }
 
   static inline const std::string kGroup = "/apis/inference.llmkube.dev/v1alpha1/namespaces/edge/";
+  /// Of the next program: how long a Service may refuse before it is asked whether it has endpoints.
+  std::chrono::milliseconds knock_for = 10s;
   fakes::ApiServer server;
   std::unique_ptr<fakes::Node> node;
   std::unique_ptr<reconciler::Program> program;

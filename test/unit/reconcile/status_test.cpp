@@ -319,6 +319,14 @@ const Row kRows[] = {
        return scene;
      },
      "Progressing", "EndpointPending", false},
+    {"no-endpoint",
+     [] {
+       Scene scene = serving();
+       scene.observed.network_service->cluster_ip = "10.96.0.9";
+       scene.observed.front = Knock::no_endpoint;
+       return scene;
+     },
+     "Progressing", "NoReadyEndpoint", true},
     {"crd-outdated",
      [] {
        Scene scene = serving();
@@ -609,6 +617,47 @@ TEST_CASE("names wait until the Service answers, and it is asked only before its
   scene.observed.front.reset();
   CHECK_FALSE(scene.decide().knock);
   CHECK_FALSE(scene.decide().status);
+}
+
+TEST_CASE("a Service without endpoints keeps its names back for as long as it has none") {
+  Scene scene = serving();
+  scene.observed.network_service->cluster_ip = "10.96.0.9";
+  scene.observed.front = Knock::refused;
+  scene.write_status();
+  scene.observed.front = Knock::no_endpoint;
+  const auto decision = scene.decide();
+  CHECK(decision.knock);
+  CHECK_FALSE(decision.status_can_wait);
+  const auto status = status_of(decision);
+  CHECK(status["advertisedModels"].empty());
+  CHECK(condition_of(status, "Degraded")["reason"] == "NoReadyEndpoint");
+  CHECK(condition_of(status, "Available")["status"] == "True");
+  const auto message = condition_of(status, "Ready")["message"].get<std::string>();
+  CHECK(message.find("Service edge-multi-model at 10.96.0.9") != std::string::npos);
+  CHECK(message.ends_with("kubectl -n edge describe service edge-multi-model"));
+  REQUIRE(decision.events.size() == 1);
+  CHECK(decision.events.front().warning);
+  CHECK(decision.events.front().reason == "NoReadyEndpoint");
+  scene.write_status();
+  CHECK_FALSE(scene.decide().status);
+
+  SECTION("an obstacle that was there before is named, and this one needs somebody all the same") {
+    scene.observed.deployment->failure = ContainerState{"FailedCreate", "exceeded quota", 0};
+    const auto both = status_of(scene.decide());
+    CHECK(condition_of(both, "Ready")["reason"] == "PodsRefused");
+    CHECK(both["advertisedModels"].empty());
+  }
+  SECTION("no Pod is ready any more: there is nothing to find") {
+    scene.observed.deployment->ready = 0;
+    const auto unready = scene.decide();
+    CHECK_FALSE(unready.knock);
+    CHECK(condition_of(status_of(unready), "Ready")["reason"] == "PodsNotReady");
+  }
+  SECTION("it answers") {
+    scene.observed.front = Knock::open;
+    CHECK(condition_of(status_of(scene.decide()), "Ready")["status"] == "True");
+    CHECK(condition_of(status_of(scene.decide()), "Degraded")["status"] == "False");
+  }
 }
 
 TEST_CASE("a Service that vanished takes the names with it, and its successor is asked again") {

@@ -23,7 +23,7 @@ std::string state(const std::string& hash) { return R"({"presetHash":")" + hash 
 /// A sampler at work, with Pods and Services that answer what the test says.
 class Fixture {
  public:
-  explicit Fixture(Sampler::Timing timing = quick()) : sampler_(fetch(), knock(), changed(), timing) {
+  explicit Fixture(Sampler::Timing timing = quick()) : sampler_(fetch(), knock(), endpoints(), changed(), timing) {
     for (int i = 0; i < 2; ++i) threads_.emplace_back([this] { sampler_.run(); });
   }
   ~Fixture() {
@@ -76,6 +76,10 @@ class Fixture {
   std::atomic<bool> hold = false;
   std::atomic<int> held = 0;
   std::atomic<Knock> front = Knock::refused;
+  /// What the API server says of the Service's endpoints; not to be changed once somebody knocks.
+  std::function<base::Result<bool>()> has_endpoint = [] { return true; };
+  /// How often it was asked.
+  std::atomic<int> questions = 0;
 
  private:
   Sampler::Fetch fetch() {
@@ -93,6 +97,12 @@ class Fixture {
       while (knocks >= knocks_allowed) std::this_thread::sleep_for(1ms);
       ++knocks;
       return front.load();
+    };
+  }
+  Sampler::HasEndpoint endpoints() {
+    return [this](const std::string& at, const std::string& service) {
+      ++questions;
+      return at == "edge" && service == "one" ? has_endpoint() : base::fail("not asked for", service);
     };
   }
   Sampler::Changed changed() {
@@ -287,15 +297,101 @@ TEST_CASE("a Service that refuses is tried until it takes a connection") {
   f.front = Knock::open;
   CHECK(test::eventually([&] { return f->front(kOne) == Knock::open; }));
   CHECK(test::eventually([&] { return f.news == 2; }));
+  CHECK(f.questions == 0);
 }
 
 TEST_CASE("a Service that refuses for too long is one of which nothing is known") {
   auto timing = Fixture::quick();
   timing.knock_for = 50ms;
   Fixture f(timing);
+  SECTION("when it has an endpoint") {}
+  SECTION("when the API server does not say whether it has one") {
+    f.has_endpoint = [] { return base::fail("forbidden", "endpointslices"); };
+  }
   f->want(kOne, {kFront}, true);
   CHECK(test::eventually([&] { return f->front(kOne) == Knock::unknown; }));
   CHECK(f.knocks >= 2);
+  CHECK(f.questions >= 1);
+}
+
+TEST_CASE("a Service that has no endpoint is one that has none, until it takes a connection") {
+  auto timing = Fixture::quick();
+  timing.knock_for = 50ms;
+  Fixture f(timing);
+  std::atomic<bool> is_known = true;
+  f.has_endpoint = [&]() -> base::Result<bool> {
+    if (is_known) return false;
+    return base::fail("interrupted", "endpointslices");
+  };
+  f->want(kOne, {kFront}, true);
+  REQUIRE(test::eventually([&] { return f->front(kOne) == Knock::no_endpoint; }));
+  CHECK(test::eventually([&] { return f.questions >= 3; }));
+  is_known = false;
+  const int before = f.questions;
+  CHECK(test::eventually([&] { return f.questions >= before + 3; }));
+  CHECK(f->front(kOne) == Knock::no_endpoint);
+  CHECK(test::eventually([&] { return f.news == 2; }));
+  f.front = Knock::open;
+  CHECK(test::eventually([&] { return f->front(kOne) == Knock::open; }));
+}
+
+TEST_CASE("a Service without endpoints is asked for at the pace of settled ones") {
+  auto timing = Fixture::quick();
+  timing.knock_for = 50ms;
+  timing.settled = 1h;
+  Fixture f(timing);
+  f.has_endpoint = [] { return false; };
+  f->want(kOne, {kFront}, true);
+  REQUIRE(test::eventually([&] { return f->front(kOne) == Knock::no_endpoint; }));
+  f->want(kOne, {kFront}, true);
+  std::this_thread::sleep_for(200ms);
+  CHECK(f.questions == 1);
+}
+
+TEST_CASE("when a Service has endpoints again, kube-proxy gets as long as with the first ones") {
+  auto timing = Fixture::quick();
+  timing.knock_for = 50ms;
+  Fixture f(timing);
+  std::atomic<bool> there = false;
+  f.has_endpoint = [&] {
+    if (there) f.knocks_allowed = f.knocks.load();  // the next one waits
+    return there.load();
+  };
+  f->want(kOne, {kFront}, true);
+  REQUIRE(test::eventually([&] { return f->front(kOne) == Knock::no_endpoint; }));
+  there = true;
+  REQUIRE(test::eventually([&] { return f->front(kOne) == Knock::refused; }));
+  SECTION("in which it answers") {
+    f.front = Knock::open;
+    f.knocks_allowed = 1'000'000;
+    CHECK(test::eventually([&] { return f->front(kOne) == Knock::open; }));
+  }
+  SECTION("after which nothing is known") {
+    f.knocks_allowed = 1'000'000;
+    CHECK(test::eventually([&] { return f->front(kOne) == Knock::unknown; }));
+  }
+}
+
+TEST_CASE("where a Service refused, a knock without an answer is a refusal that was lost") {
+  auto timing = Fixture::quick();
+  timing.blind_for = 1h;
+  Fixture f(timing);
+  f->want(kOne, {kFront}, true);
+  REQUIRE(test::eventually([&] { return f.knocks >= 2; }));
+  f.front = Knock::unknown;
+  SECTION("however many of its own") {}
+  SECTION("and whatever we hear of others") {
+    for (const auto* name : {"two", "three", "four"}) {
+      const Key key{Key::Kind::service, "edge", name};
+      f->want(key, {{What::front, name, "10.96.0.9", 8080}}, false);
+      REQUIRE(test::eventually([&] { return f->front(key) == Knock::unknown; }));
+    }
+  }
+  const int before = f.knocks;
+  CHECK(test::eventually([&] { return f.knocks >= before + 5; }));
+  CHECK(f->front(kOne) == Knock::refused);
+  f.front = Knock::open;
+  CHECK(test::eventually([&] { return f->front(kOne) == Knock::open; }));
 }
 
 TEST_CASE("one knock without an answer says nothing: its refusal may have been lost") {
