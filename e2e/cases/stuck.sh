@@ -34,4 +34,13 @@ service no-services phi4-mini | apply >/dev/null
 within 60 "a quota for a child" 'False ChildRefused Service no-services: .*exceeded quota' why no-services
 k delete quota services >/dev/null
 within 180 "it is tried again when the quota is gone" '^"True' why no-services
+k create quota slices --hard=count/endpointslices.discovery.k8s.io=0 >/dev/null
+service no-endpoint phi4-mini | apply >/dev/null
+within 90 "a quota for EndpointSlices: the Service, and how to look" 'False NoReadyEndpoint Service no-endpoint .*kubectl -n .* describe service no-endpoint' why no-endpoint
+equal "no name that does not answer" '' "$(advertised no-endpoint)"
+check "the Service's Events say why" 'forbidden.*exceeded quota' k describe service no-endpoint
+k delete quota slices >/dev/null
+k annotate service no-endpoint seen=yes >/dev/null    # makes kube-controller-manager look again: its next try may be minutes away
+within 180 "it is Ready when the Service has endpoints" '^"True' why no-endpoint
+answers no-endpoint phi4-mini
 answers fine phi4-mini
