@@ -153,21 +153,6 @@ const JsonValue* find_path(const JsonValue& value, std::initializer_list<std::st
   return at;
 }
 
-std::optional<std::string_view> as_string(const JsonValue* value) {
-  if (value == nullptr || !value->IsString()) return std::nullopt;
-  return std::string_view{value->GetString(), value->GetStringLength()};
-}
-
-std::optional<std::int64_t> as_int(const JsonValue* value) {
-  if (value == nullptr || !value->IsInt64()) return std::nullopt;
-  return value->GetInt64();
-}
-
-std::optional<bool> as_bool(const JsonValue* value) {
-  if (value == nullptr || !value->IsBool()) return std::nullopt;
-  return value->GetBool();
-}
-
 std::string string_at(const JsonValue& value, std::initializer_list<std::string_view> keys) {
   return std::string(as_string(find_path(value, keys)).value_or(""));
 }

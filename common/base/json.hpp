@@ -28,10 +28,19 @@ inline constexpr int kMaxJsonDepth = 512;
 [[nodiscard]] const JsonValue* find_path(const JsonValue& value, std::initializer_list<std::string_view> keys);
 
 /// The text of a string value; nothing for every other type.
-[[nodiscard]] std::optional<std::string_view> as_string(const JsonValue* value);
+[[nodiscard]] inline std::optional<std::string_view> as_string(const JsonValue* value) {
+  if (value == nullptr || !value->IsString()) return std::nullopt;
+  return std::string_view{value->GetString(), value->GetStringLength()};
+}
 /// A number without a fraction that fits; nothing for every other type.
-[[nodiscard]] std::optional<std::int64_t> as_int(const JsonValue* value);
-[[nodiscard]] std::optional<bool> as_bool(const JsonValue* value);
+[[nodiscard]] inline std::optional<std::int64_t> as_int(const JsonValue* value) {
+  if (value == nullptr || !value->IsInt64()) return std::nullopt;
+  return value->GetInt64();
+}
+[[nodiscard]] inline std::optional<bool> as_bool(const JsonValue* value) {
+  if (value == nullptr || !value->IsBool()) return std::nullopt;
+  return value->GetBool();
+}
 
 /// The text at a path of keys, or an empty one.
 [[nodiscard]] std::string string_at(const JsonValue& value, std::initializer_list<std::string_view> keys);
