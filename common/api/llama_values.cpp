@@ -176,14 +176,6 @@ bool is_small_integer(Text value) {
   return !value.empty() && value.size() <= 9 && is_all_digits(value);
 }
 
-/// What most values are, a small number where any is taken, told without reading the column: taken, and read whole.
-bool is_plain(Text column, Text value) {
-  if (column == "integer") return is_small_integer(value);
-  if (column != "number") return false;
-  const auto dot = value.find('.');
-  return is_small_integer(value.substr(0, dot)) && (dot == Text::npos || is_all_digits(value.substr(dot + 1)));
-}
-
 /// The columns of the table, each read once.
 const Takes& takes_of(const LlamaFlag& flag) {
   static const auto all = [] {
@@ -196,15 +188,22 @@ const Takes& takes_of(const LlamaFlag& flag) {
 
 }  // namespace
 
+bool is_plain_number(const LlamaFlag& flag, std::string_view value) {
+  if (flag.takes == "integer") return is_small_integer(value);
+  if (flag.takes != "number") return false;
+  const auto dot = value.find('.');
+  return is_small_integer(value.substr(0, dot)) && (dot == Text::npos || is_all_digits(value.substr(dot + 1)));
+}
+
 std::optional<std::string> value_refused(const LlamaFlag& flag, std::string_view value) {
-  if (!is_known(flag, value) || is_plain(flag.takes, value)) return std::nullopt;
+  if (!is_known(flag, value)) return std::nullopt;
   const Takes& takes = takes_of(flag);
   if (is_taken(takes, value)) return std::nullopt;
   return describe(takes);
 }
 
 std::string_view value_cut(const LlamaFlag& flag, std::string_view value) {
-  if (!is_known(flag, value) || is_plain(flag.takes, value)) return {};
+  if (!is_known(flag, value)) return {};
   const Takes& takes = takes_of(flag);
   const bool is_number = takes.kind == Takes::Kind::integer || takes.kind == Takes::Kind::unsigned_integer ||
                          takes.kind == Takes::Kind::number;

@@ -8,6 +8,9 @@
 /// What llama-server makes of the values of its flags: the column `takes` of the table, asked of the program itself.
 namespace api {
 
+/// Whether the value is a small number and the flag takes any: no more need be asked. Most values are.
+[[nodiscard]] bool is_plain_number(const LlamaFlag& flag, std::string_view value);
+
 /// What a flag takes, in words ("a whole number from 0 on"), when llama-server surely refuses this value; nothing when
 /// it takes it, or when only the machine that it runs on can say.
 [[nodiscard]] std::optional<std::string> value_refused(const LlamaFlag& flag, std::string_view value);

@@ -173,6 +173,9 @@ Service::Service(const JsonValue& whole) : object(whole), spec(spec_of(whole)) {
     const auto first = flags.size();
     api::parse_llama_flags(texts, flags);
     list.flags = std::span(flags).subspan(first);
+    for (const auto& flag : list.flags) {
+      if (!is_plain(flag)) odd_flags.push_back({&list, &flag});
+    }
   }
 }
 

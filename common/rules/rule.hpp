@@ -55,6 +55,12 @@ struct ArgumentList {
   std::span<const api::ParsedFlag> flags;
 };
 
+/// A flag and the list that it stands in.
+struct ListedFlag {
+  const ArgumentList* list = nullptr;
+  const api::ParsedFlag* flag = nullptr;
+};
+
 /// What the rules of an InferenceService look at. Lives as long as the object.
 struct Service {
   explicit Service(const base::JsonValue& whole);
@@ -73,6 +79,8 @@ struct Service {
   std::vector<ArgumentList> arguments;
   /// Of all lists, one behind the other.
   std::vector<api::ParsedFlag> flags;
+  /// Those that are not plain, in the same order: the rules about one flag alone look at no others.
+  std::vector<ListedFlag> odd_flags;
   /// False when no name or alias stands twice, which is cheap to know; true when one may.
   bool names_may_repeat = false;
 
@@ -150,6 +158,10 @@ inline constexpr std::size_t kMaxShown = 80;
 [[nodiscard]] const base::JsonValue* present(const base::JsonValue& parent, std::string_view key);
 /// The text of a member; empty when it is absent or has another type.
 [[nodiscard]] std::string_view text_in(const base::JsonValue& parent, std::string_view key);
+
+/// Whether no rule about one flag alone has a word to say of it: a flag of this build that concerns a model and that no
+/// field stands for, with a small number as its value, or none.
+[[nodiscard]] bool is_plain(const api::ParsedFlag& flag);
 
 /// Calls `visit(key, value, path)` for each member of the map `field`, which `path` is the owner of.
 template <class Visit>

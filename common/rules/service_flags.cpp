@@ -7,6 +7,17 @@
 #include "common/rules/judges.hpp"
 #include "common/rules/pod_fields.hpp"
 
+namespace rules {
+
+bool is_plain(const api::ParsedFlag& parsed) {
+  if (parsed.problem != api::FlagProblem::none) return false;
+  const api::LlamaFlag& flag = *parsed.flag;
+  if (flag.use != api::FlagUse::model || !flag.instead.empty() || !flag.removed.empty()) return false;
+  return flag.arity == 0 || (flag.arity == 1 && api::is_plain_number(flag, parsed.value));
+}
+
+}  // namespace rules
+
 namespace rules::judge {
 namespace {
 
@@ -19,12 +30,10 @@ using base::JsonValue;
 /// Of llama-server, as messages name it.
 std::string build() { return std::to_string(api::kLlamaBuild); }
 
-/// Calls `visit(list, flag)` for each flag of each list.
+/// Calls `visit(list, flag)` for each flag that is not plain.
 template <class Visit>
 void for_each_flag(const Service& service, const Visit& visit) {
-  for (const auto& list : service.arguments) {
-    for (const auto& flag : list.flags) visit(list, flag);
-  }
+  for (const auto& [list, flag] : service.odd_flags) visit(*list, *flag);
 }
 
 const JsonValue* word_at(const ArgumentList& list, std::size_t index) {

@@ -1,6 +1,9 @@
 #include "common/rules/validate.hpp"
 
+#include "common/api/llama_values.hpp"
+#include "common/api/preset.hpp"
 #include "common/rules/denial.hpp"
+#include "common/rules/rule.hpp"
 #include "test/catch.hpp"
 
 namespace {
@@ -67,6 +70,28 @@ TEST_CASE("an image of another build is trusted with flags that the table does n
              ContainsSubstring("build 11669 has it no more; if spec.image is like it, the model does not load"));
   CHECK_THAT(warnings[2],
              ContainsSubstring("build 11669 takes no such value; if spec.image is like it, the model does not load"));
+}
+
+TEST_CASE("of a plain flag, which the rules about one flag pass over, none has a word to say") {
+  const auto is_plain = [](const std::string& name, const std::string& value) {
+    return rules::is_plain(api::parse_llama_flags({name, value}).front());
+  };
+  CHECK(is_plain("--temp", "0.7"));
+  CHECK(is_plain("--threads", "-1"));
+  CHECK(is_plain("--swa-full", ""));
+  for (const char* name : {"--port", "--threads-http", "--ctx-size", "--mlock", "--newer-flag"})
+    CHECK_FALSE(is_plain(name, "1"));
+  for (const auto& flag : api::llama_flags()) {
+    for (const char* value :
+         {"0", "7", "-3", "0.7", "7.", ".5", "-", "", "999999999", "9999999999", "8k", "a # b", " 1"}) {
+      const std::string name = "--" + std::string(flag.key);
+      if (flag.arity == 0 || !is_plain(name, value)) continue;
+      INFO(name << " " << value);
+      CHECK_FALSE(api::value_refused(flag, value));
+      CHECK(api::value_cut(flag, value).empty());
+      CHECK_FALSE(api::preset_value_problem(value));
+    }
+  }
 }
 
 TEST_CASE("a wrong type silences what rests on it") {
