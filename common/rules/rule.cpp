@@ -1,6 +1,6 @@
 #include "common/rules/rule.hpp"
 
-#include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <functional>
 #include <unordered_map>
@@ -50,18 +50,44 @@ void read_texts(const JsonValue& list, std::vector<std::string_view>& out) {
   for (const auto& item : list.GetArray()) out.emplace_back(base::as_string(&item).value_or(""));
 }
 
-/// Whether two of the names and aliases have one hash.
-bool hashes_repeat(const std::vector<ModelItem>& models) {
-  std::vector<std::size_t> hashes;
-  hashes.reserve(2 * models.size());
-  const auto add = [&](std::string_view name) { hashes.push_back(std::hash<std::string_view>{}(name)); };
-  for (const auto& model : models) {
-    add(model.name);
-    if (model.aliases == nullptr) continue;
-    for (const auto& alias : model.aliases->GetArray()) add(base::as_string(&alias).value_or(""));
+/// A set of hashes: each at its place, or at one of the next.
+class Hashes {
+ public:
+  /// Has room for `most` of them.
+  explicit Hashes(std::size_t most) : places_(std::bit_ceil(2 * most)) {}
+
+  /// Puts a text's hash in. False when it is there already, and where so many crowd that nobody looks any further: an
+  /// object can be written so that they do.
+  bool add(std::string_view text) {
+    constexpr std::size_t kMostSteps = 32;
+    const std::size_t hash = std::hash<std::string_view>{}(text) | 1U;  // 0 is a free place
+    for (std::size_t step = 0; step < kMostSteps; ++step) {
+      auto& place = places_[(hash / 2 + step) & (places_.size() - 1)];
+      if (place == hash) return false;
+      if (place != 0) continue;
+      place = hash;
+      return true;
+    }
+    return false;
   }
-  std::ranges::sort(hashes);
-  return std::ranges::adjacent_find(hashes) != hashes.end();
+
+ private:
+  std::vector<std::size_t> places_;
+};
+
+/// False when no two of the names and aliases have one hash.
+bool hashes_may_repeat(const std::vector<ModelItem>& models) {
+  std::size_t count = models.size();
+  for (const auto& model : models) count += model.aliases == nullptr ? 0 : model.aliases->Size();
+  Hashes seen(count);
+  for (const auto& model : models) {
+    if (!seen.add(model.name)) return true;
+    if (model.aliases == nullptr) continue;
+    for (const auto& alias : model.aliases->GetArray()) {
+      if (!seen.add(base::as_string(&alias).value_or(""))) return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace
@@ -155,7 +181,7 @@ Service::Service(const JsonValue& whole) : object(whole), spec(spec_of(whole)) {
     }
   }
   if (!router) return;
-  names_may_repeat = hashes_repeat(models);
+  names_may_repeat = hashes_may_repeat(models);
   arguments.reserve(models.size() + 1);
   std::size_t words = 0;
   const auto add = [&](const ModelItem* model, const JsonValue& owner) {

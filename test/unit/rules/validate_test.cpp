@@ -186,6 +186,23 @@ TEST_CASE("65 models are too many, 64 are not") {
   CHECK(with(65) == Lines{"spec.models: Too many: [...]: must have at most 64 items, has 65; shorten it"});
 }
 
+TEST_CASE("a name that stands twice is found among a thousand others, and nothing where none does") {
+  const auto lines_with = [](const std::string& last) {
+    std::string models;
+    for (int i = 0; i < 64; ++i) {
+      models += std::string(i == 0 ? "" : ",") + R"({"name":"m)" + std::to_string(i) + R"(","aliases":[)";
+      for (int alias = 0; alias < 15; ++alias) models += "\"a" + std::to_string(100 * i + alias) + "\",";
+      models += i == 63 ? "\"" + last + "\"]}" : "\"z" + std::to_string(i) + "\"]}";
+    }
+    return lines_of(service(R"({"runtime":"llamacpp-router","models":[)" + models +
+                            R"(],"resources":{"requests":{"nvidia.com/gpu":1}}})"));
+  };
+  CHECK(lines_with("new").empty());
+  REQUIRE(lines_with("a2903").size() == 1);
+  CHECK_THAT(lines_with("a2903")[0], ContainsSubstring("spec.models[63].aliases[15]: Duplicate value: \"a2903\""));
+  REQUIRE(lines_with("m7").size() == 1);
+}
+
 TEST_CASE("an object of a hundred thousand mistakes costs a thousand findings") {
   std::string args = "1";
   for (int i = 0; i < 100000; ++i) args += ",1";
