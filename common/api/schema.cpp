@@ -93,18 +93,18 @@ class Loader {
     return value != nullptr && value->IsNumber() ? std::optional(value->GetDouble()) : std::nullopt;
   }
 
-  static std::optional<std::size_t> count(const JsonValue& node, std::string_view key) {
+  static std::size_t count(const JsonValue& node, std::string_view key, std::size_t otherwise) {
     const auto value = base::as_int(base::find(node, key));
-    return value ? std::optional(static_cast<std::size_t>(*value)) : std::nullopt;
+    return value ? static_cast<std::size_t>(*value) : otherwise;
   }
 
   static void load_bounds(const JsonValue& node, Schema& out) {
     out.minimum = number(node, "minimum");
     out.maximum = number(node, "maximum");
-    out.min_length = count(node, "minLength");
-    out.max_length = count(node, "maxLength");
-    out.min_items = count(node, "minItems");
-    out.max_items = count(node, "maxItems");
+    out.min_length = count(node, "minLength", out.min_length);
+    out.max_length = count(node, "maxLength", out.max_length);
+    out.min_items = count(node, "minItems", out.min_items);
+    out.max_items = count(node, "maxItems", out.max_items);
     out.is_int32 = base::as_string(base::find(node, "format")) == "int32";
   }
 

@@ -33,10 +33,10 @@ struct Schema {
 
   std::optional<double> minimum;
   std::optional<double> maximum;
-  std::optional<std::size_t> min_length;
-  std::optional<std::size_t> max_length;
-  std::optional<std::size_t> min_items;
-  std::optional<std::size_t> max_items;
+  std::size_t min_length = 0;
+  std::size_t max_length = SIZE_MAX;
+  std::size_t min_items = 0;
+  std::size_t max_items = SIZE_MAX;
   bool is_int32 = false;
   /// JSON texts of the values that are allowed; empty when all are.
   std::vector<std::string_view> allowed;

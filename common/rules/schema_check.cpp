@@ -47,13 +47,23 @@ class Walk {
       say("schema-type", path, value, {api::type_words(schema.type), words_for(value)});
       return;
     }
-    if (value.IsObject()) {
-      object(schema, value, path);
-    } else if (value.IsArray()) {
-      list(schema, value, path);
-    } else {
-      scalar(schema, value, path);
+    switch (value.GetType()) {
+      case rapidjson::kObjectType:
+        return object(schema, value, path);
+      case rapidjson::kArrayType:
+        return list(schema, value, path);
+      case rapidjson::kStringType:
+        text(schema, value, path);
+        break;
+      case rapidjson::kNumberType:
+        number(schema, value, path);
+        break;
+      case rapidjson::kNullType:
+      case rapidjson::kFalseType:
+      case rapidjson::kTrueType:
+        break;
     }
+    if (!schema.allowed.empty()) choice(schema, value, path);
   }
 
  private:
@@ -120,22 +130,15 @@ class Walk {
 
   void list(const Schema& schema, const JsonValue& list, const FieldPath& path) {
     const std::size_t size = list.Size();
-    if (schema.max_items && size > *schema.max_items)
-      say("schema-many", path, list, {std::to_string(*schema.max_items), std::to_string(size)});
-    if (schema.min_items && size < *schema.min_items)
-      say("schema-few", path, list, {std::to_string(*schema.min_items)});
+    if (size > schema.max_items)
+      say("schema-many", path, list, {std::to_string(schema.max_items), std::to_string(size)});
+    if (size < schema.min_items) say("schema-few", path, list, {std::to_string(schema.min_items)});
     // A list over its limit is not read on: one answer must stay short.
-    const std::size_t read = schema.max_items ? std::min(size, *schema.max_items) : size;
+    const std::size_t read = std::min(size, schema.max_items);
     if (schema.items != nullptr) {
       for (std::size_t i = 0; i < read; ++i)
         value(*schema.items, list[static_cast<rapidjson::SizeType>(i)], path.at(i));
     }
-  }
-
-  void scalar(const Schema& schema, const JsonValue& value, const FieldPath& path) {
-    if (value.IsString()) text(schema, value, path);
-    if (value.IsNumber()) number(schema, value, path);
-    if (!schema.allowed.empty()) choice(schema, value, path);
   }
 
   /// The API server counts characters, not bytes; there are no more of them than bytes, and at least a fourth.
@@ -145,10 +148,10 @@ class Walk {
 
   void text(const Schema& schema, const JsonValue& value, const FieldPath& path) {
     const std::string_view text(value.GetString(), value.GetStringLength());
-    if (schema.max_length && text.size() > *schema.max_length && characters(text) > *schema.max_length)
-      say("schema-long", path, value, {std::to_string(*schema.max_length)});
-    if (schema.min_length && text.size() / 4 < *schema.min_length && characters(text) < *schema.min_length)
-      say("schema-short", path, value, {std::to_string(*schema.min_length)});
+    if (text.size() > schema.max_length && characters(text) > schema.max_length)
+      say("schema-long", path, value, {std::to_string(schema.max_length)});
+    if (text.size() / 4 < schema.min_length && characters(text) < schema.min_length)
+      say("schema-short", path, value, {std::to_string(schema.min_length)});
     if (!schema.pattern || schema.pattern->matches(text)) return;
     misfit(schema, value, path);
   }
