@@ -248,20 +248,23 @@ bool Sampler::knock(std::unique_lock<std::mutex>& lock, const Place& place) {
   }
   const Time now = Clock::now();
   if (state.first_knock == Time{}) state.first_knock = now;
-  if (answer == Knock::refused && now - state.first_knock >= timing_.knock_for) answer = explain_refusal(lock, place);
+  const bool is_late = now - state.first_knock >= timing_.knock_for;
+  if (answer == Knock::unknown || (answer == Knock::refused && is_late)) answer = ask_for_endpoint(lock, place);
   return std::exchange(state.front, answer) != answer;
 }
 
-Knock Sampler::explain_refusal(std::unique_lock<std::mutex>& lock, const Place& place) {
+Knock Sampler::ask_for_endpoint(std::unique_lock<std::mutex>& lock, const Place& place) {
   wake_.notify_one();  // an API server may take long: another thread watches the clock meanwhile
   lock.unlock();
   const auto has_endpoint = has_endpoint_(place.namespace_, place.name);
   lock.lock();
   State& state = places_.at(place);
+  const Time now = Clock::now();
   const bool had_none = state.front == Knock::no_endpoint;
-  if (has_endpoint ? !*has_endpoint : had_none) return Knock::no_endpoint;
+  if (has_endpoint ? !*has_endpoint : had_none)
+    return now - state.first_knock < timing_.knock_for ? Knock::refused : Knock::no_endpoint;
   if (!had_none) return Knock::unknown;
-  state.first_knock = Clock::now();  // kube-proxy gets as long as with the first endpoints
+  state.first_knock = now;  // kube-proxy gets as long as with the first endpoints
   return Knock::refused;
 }
 

@@ -23,9 +23,9 @@ namespace reconciler {
 /// together are asked 3 times a second, but each at least once in three minutes; those whose time comes within 2 s are
 /// asked in one go, since a wake-up costs more than an answer. Every 250 ms for a few seconds when the next answer is
 /// waited for: of an agent that is about to see a preset, of a fetcher that is nearly done. It also knocks at Services,
-/// every 250 ms for at most 10 s, until they no longer refuse. Of one that still does the API server is asked whether
-/// it has an endpoint; while it has none, both are asked at the pace of settled Pods. One that gave no answer at all is
-/// asked once more: a refusal may have been lost on its way. Thread-safe.
+/// every 250 ms for at most 10 s, until they no longer refuse. Of one that still does, or gives no answer, the API
+/// server is asked whether it has an endpoint; while it has none, both are asked at the pace of settled Pods. One that
+/// gave no answer at all is asked once more before: a refusal may have been lost on its way. Thread-safe.
 class Sampler {
  public:
   /// Body of a 200, or why there is none.
@@ -127,8 +127,8 @@ class Sampler {
   /// Asks a Pod or knocks at a Service, without the lock; true when the answer says something new.
   [[nodiscard]] bool ask_pod(std::unique_lock<std::mutex>& lock, const Place& place);
   [[nodiscard]] bool knock(std::unique_lock<std::mutex>& lock, const Place& place);
-  /// What a refusal after `knock_for` means.
-  [[nodiscard]] Knock explain_refusal(std::unique_lock<std::mutex>& lock, const Place& place);
+  /// What a refusal after `knock_for` means, and no answer at all: the API server is asked.
+  [[nodiscard]] Knock ask_for_endpoint(std::unique_lock<std::mutex>& lock, const Place& place);
   [[nodiscard]] bool take_answer(State& state, const base::Result<std::string>& body) const;
   [[nodiscard]] std::chrono::nanoseconds interval(const State& state, Time now) const;
   [[nodiscard]] Time due_after(Time asked, const State& state, Time now) const;

@@ -413,6 +413,29 @@ TEST_CASE("one knock without an answer says nothing: its refusal may have been l
   }
 }
 
+TEST_CASE("a Service that gives no answer and has no endpoint is one that has none, asked for or not") {
+  auto timing = Fixture::quick();
+  timing.knock_for = 50ms;
+  timing.blind_for = 1h;
+  Fixture f(timing);
+  f.front = Knock::unknown;
+  std::atomic<bool> there = false;
+  f.has_endpoint = [&] { return there.load(); };
+  SECTION("whatever it is asked") {}
+  SECTION("when none is asked any more, since so many gave no answer") {
+    for (const auto* name : {"two", "three", "four"}) {
+      const Key key{Key::Kind::service, "edge", name};
+      f->want(key, {{What::front, name, "10.96.0.9", 8080}}, false);
+      REQUIRE(test::eventually([&] { return f->front(key) == Knock::unknown; }));
+      f->want(key, {}, false);
+    }
+  }
+  f->want(kOne, {kFront}, true);
+  REQUIRE(test::eventually([&] { return f->front(kOne) == Knock::no_endpoint; }));
+  there = true;
+  CHECK(test::eventually([&] { return f->front(kOne) == Knock::unknown; }));
+}
+
 TEST_CASE("where no Service gives an answer, none is asked for a while") {
   auto timing = Fixture::quick();
   timing.blind_for = timing.busy = timing.settled = 1h;
