@@ -110,9 +110,10 @@ TEST_CASE("model-fetch: SIGTERM ends it with its bytes kept, /progress tells how
   const int port = 20'000 + ::getpid() % 10'000;
   Process process(command(world, {"--max-streams", "1", "--listen", "127.0.0.1:" + std::to_string(port)}), logs.path());
   REQUIRE(test::eventually([&] { return world.host.body_bytes() > (1U << 20U); }));
-  const auto page = get("/progress", port);
+  const auto total = "\"bytesTotal\":" + std::to_string(content.size());
+  std::string page;
+  CHECK(test::eventually([&] { return (page = get("/progress", port)).find(total) != std::string::npos; }));
   CHECK_THAT(page, ContainsSubstring("\"state\":\"downloading\""));
-  CHECK_THAT(page, ContainsSubstring("\"bytesTotal\":" + std::to_string(content.size())));
   process.signal(SIGTERM);
   CHECK(process.wait() == 1);
   CHECK_THAT(process.output(), ContainsSubstring("\"Interrupted\""));
