@@ -65,6 +65,13 @@ class Fixture {
     const std::lock_guard lock(mutex_);
     return last_ip_;
   }
+  /// Asks for a Service that gives no answer, until that is known of it.
+  void try_once(const std::string& name) {
+    const Key key{Key::Kind::service, "edge", name};
+    sampler_.want(key, {{What::front, name, "10.96.0.9", 8080}}, false);
+    REQUIRE(test::eventually([&] { return sampler_.front(key) == Knock::unknown; }));
+    sampler_.want(key, {}, false);
+  }
   Sampler* operator->() { return &sampler_; }
 
   std::atomic<int> asked = 0;
@@ -381,11 +388,7 @@ TEST_CASE("where a Service refused, a knock without an answer is a refusal that 
   f.front = Knock::unknown;
   SECTION("however many of its own") {}
   SECTION("and whatever we hear of others") {
-    for (const auto* name : {"two", "three", "four"}) {
-      const Key key{Key::Kind::service, "edge", name};
-      f->want(key, {{What::front, name, "10.96.0.9", 8080}}, false);
-      REQUIRE(test::eventually([&] { return f->front(key) == Knock::unknown; }));
-    }
+    for (const auto* name : {"two", "three", "four"}) f.try_once(name);
   }
   const int before = f.knocks;
   CHECK(test::eventually([&] { return f.knocks >= before + 5; }));
@@ -423,12 +426,7 @@ TEST_CASE("a Service that gives no answer and has no endpoint is one that has no
   f.has_endpoint = [&] { return there.load(); };
   SECTION("whatever it is asked") {}
   SECTION("when none is asked any more, since so many gave no answer") {
-    for (const auto* name : {"two", "three", "four"}) {
-      const Key key{Key::Kind::service, "edge", name};
-      f->want(key, {{What::front, name, "10.96.0.9", 8080}}, false);
-      REQUIRE(test::eventually([&] { return f->front(key) == Knock::unknown; }));
-      f->want(key, {}, false);
-    }
+    for (const auto* name : {"two", "three", "four"}) f.try_once(name);
   }
   f->want(kOne, {kFront}, true);
   REQUIRE(test::eventually([&] { return f->front(kOne) == Knock::no_endpoint; }));
@@ -441,16 +439,10 @@ TEST_CASE("where no Service gives an answer, none is asked for a while") {
   timing.blind_for = timing.busy = timing.settled = 1h;
   Fixture f(timing);
   f.front = Knock::unknown;
-  const auto try_once = [&](const std::string& name) {
-    const Key key{Key::Kind::service, "edge", name};
-    f->want(key, {{What::front, name, "10.96.0.9", 8080}}, false);
-    REQUIRE(test::eventually([&] { return f->front(key) == Knock::unknown; }));
-    f->want(key, {}, false);
-  };
-  for (int i = 0; i < 10; ++i) try_once("s" + std::to_string(i));
+  for (int i = 0; i < 10; ++i) f.try_once("s" + std::to_string(i));
   CHECK(f.knocks >= 3);
   const int before = f.knocks;
-  for (int i = 10; i < 20; ++i) try_once("s" + std::to_string(i));
+  for (int i = 10; i < 20; ++i) f.try_once("s" + std::to_string(i));
   CHECK(f.knocks == before);
 }
 
