@@ -309,7 +309,7 @@ std::string find_no_endpoint(const Look& look) {
   if (!look.so_far.awaits_front || look.plan.observed.front != Knock::no_endpoint) return {};
   const auto& service = *look.plan.observed.network_service;
   return "Service " + service.meta.name + " at " + service.cluster_ip +
-         " refuses connections and has no ready endpoint, though Pods are ready: kubectl -n " + look.plan.name_space() +
+         " takes no connection and has no ready endpoint, though Pods are ready: kubectl -n " + look.plan.name_space() +
          " describe service " + service.meta.name;
 }
 

@@ -55,7 +55,7 @@ constexpr std::array kReasons = {
                   "llama-server refuses the new preset and serves the one before."},
     ServiceReason{
         "NoReadyEndpoint", creating, kDegrades, kBlocks,
-        "The Service refuses connections and none of its EndpointSlices has a ready endpoint, though Pods are "
+        "The Service takes no connection and none of its EndpointSlices has a ready endpoint, though Pods are "
         "ready: its Events say why (kubectl describe service)."},
     ServiceReason{"ModelsPending", pending, false, kBlocks, "Files of models are on their way."},
     ServiceReason{"RollingOut", creating, false, kBlocks, "Pods of the present template are being started."},

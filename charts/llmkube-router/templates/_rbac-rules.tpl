@@ -26,7 +26,7 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, patch]
-# Only where a Service refuses connections: has it an endpoint?
+# Only where a Service takes no connection: has it an endpoint?
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [list]
