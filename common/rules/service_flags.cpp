@@ -101,6 +101,9 @@ class Guesses {
  public:
   /// "did you mean --seed?", or nothing.
   std::string nearest(const ParsedFlag& flag) {
+    const std::string_view name = flag.name;
+    if (const auto blank = name.find(' '); blank != name.npos && api::find_llama_flag(name.substr(0, blank)) != nullptr)
+      return "make each word an item of its own";
     constexpr int kMost = 32;
     const std::string near = asked_++ < kMost ? api::nearest_llama_flag(flag.name) : std::string{};
     return near.empty() ? near : "did you mean " + near + "?";

@@ -5,6 +5,7 @@
 
 #include "common/api/schema.hpp"
 #include "common/base/text.hpp"
+#include "common/base/wire_text.hpp"
 #include "common/kube/field_path.hpp"
 #include "common/rules/rule.hpp"
 
@@ -33,6 +34,30 @@ constexpr std::string_view kMetadata[] = {
     "uid",
 };
 
+bool same_letter(char a, char b) { return base::lower(a) == base::lower(b); }
+
+/// The candidate that says the word with something before or behind it, or the other way round: extraVolumes for
+/// volumes. The shortest one; empty when there is none.
+std::string_view longer_or_shorter(std::string_view word, const std::vector<std::string_view>& candidates) {
+  constexpr std::size_t kShortest = 4;
+  std::string_view best;
+  for (const auto candidate : candidates) {
+    const auto& [part, whole] =
+        word.size() < candidate.size() ? std::pair(word, candidate) : std::pair(candidate, word);
+    const bool holds = part.size() >= kShortest && !std::ranges::search(whole, part, same_letter).empty();
+    if (holds && (best.empty() || candidate.size() < best.size())) best = candidate;
+  }
+  return best;
+}
+
+/// A map of which the fields are known.
+struct Owner {
+  std::string name;
+  std::vector<std::string_view> fields;
+  /// Those that must be there and are not.
+  std::vector<std::string_view> missing;
+};
+
 class Search {
  public:
   Search(api::Kind kind, const CheckedObject& object, std::vector<LocatedFinding>& out)
@@ -47,23 +72,25 @@ class Search {
       } else if (const Schema* child = schema.property(member.key)) {
         walk(*child, member.value, root.child(member.key));
       } else {
-        report(member, root.child(member.key), kind_name(kind_), names_of(schema));
+        report(member, root.child(member.key), owner(schema, *object_.node, std::string(kind_name(kind_))));
       }
     }
   }
 
  private:
-  static std::vector<std::string_view> names_of(const Schema& schema) {
-    std::vector<std::string_view> out;
-    for (const auto& property : schema.properties) out.push_back(property.name);
+  static Owner owner(const Schema& schema, const Node& node, std::string name) {
+    Owner out{std::move(name), {}, {}};
+    for (const auto& property : schema.properties) out.fields.push_back(property.name);
+    for (const auto field : schema.required)
+      if (node.find(field) == nullptr) out.missing.push_back(field);
     return out;
   }
 
   void metadata(const Node& node, const FieldPath& path) {
-    const std::vector<std::string_view> known(std::begin(kMetadata), std::end(kMetadata));
+    const Owner metadata{"metadata", {std::begin(kMetadata), std::end(kMetadata)}, {}};
     for (const auto& member : node.members) {
-      if (std::ranges::find(known, member.key) == known.end())
-        report(member, path.child(member.key), "metadata", known);
+      if (std::ranges::find(metadata.fields, member.key) == metadata.fields.end())
+        report(member, path.child(member.key), metadata);
     }
   }
 
@@ -78,7 +105,7 @@ class Search {
       } else if (schema.values != nullptr) {
         walk(*schema.values, member.value, path.key(member.key));
       } else if (!schema.is_free_form()) {
-        report(member, path.child(member.key), path.str(), names_of(schema));
+        report(member, path.child(member.key), owner(schema, node, path.str()));
       }
     }
   }
@@ -97,18 +124,23 @@ class Search {
     return {};
   }
 
-  void report(const Node::Member& member, const FieldPath& path, std::string_view owner,
-              const std::vector<std::string_view>& known) {
-    const std::string near = base::nearest(std::string_view(member.key).substr(0, 64), known);
-    std::string fix = near.empty() ? "" : "did you mean " + near + "?";
-    if (fix.empty()) {
-      const std::string place = elsewhere(member.key);
-      fix = place.empty() ? "kubectl explain lists the fields" : "did you mean " + place + "?";
-    }
+  [[nodiscard]] std::string fix(std::string_view word, const Owner& owner) const {
+    constexpr std::size_t kFewFields = 6;
+    const auto meant = [](std::string_view field) { return "did you mean " + std::string(field) + "?"; };
+    word = word.substr(0, 64);
+    if (const auto near = base::nearest(word, owner.fields); !near.empty()) return meant(near);
+    if (owner.missing.size() == 1) return "did you mean " + std::string(owner.missing[0]) + ", which is missing?";
+    if (const auto place = elsewhere(word); !place.empty()) return meant(place);
+    if (const auto like = longer_or_shorter(word, owner.fields); !like.empty()) return meant(like);
+    if (owner.fields.size() > kFewFields) return "kubectl explain lists the fields";
+    return "its fields: " + base::join({owner.fields.begin(), owner.fields.end()}, ", ");
+  }
+
+  void report(const Node::Member& member, const FieldPath& path, const Owner& owner) {
     std::vector<rules::Finding> found;
     rules::Report report(found);
     report.rule = &rules::rule("unknown-field");
-    report.at(path, base::quote_json(member.key), {owner, fix});
+    report.at(path, base::quote_json(member.key), {owner.name, fix(member.key, owner)});
     out_.push_back({object_.file, member.mark, std::move(found.front()), ""});
   }
 

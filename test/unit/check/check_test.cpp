@@ -94,8 +94,19 @@ TEST_CASE("unknown fields are found at any depth, with what was meant") {
       ContainsSubstring("spec.replica: Forbidden: \"replica\": is no field of spec; the API server would drop it, or "
                         "refuse it with strict validation; did you mean replicas?"));
   CHECK_THAT(check(service("  preload: [a]\n")).out, ContainsSubstring("did you mean spec.router.preload?"));
+  CHECK_THAT(check(service("  volumes: []\n")).out, ContainsSubstring("did you mean extraVolumes?"));
+  CHECK_THAT(check(service("  serviceAccountName: a\n")).out, ContainsSubstring("kubectl explain lists the fields"));
+  CHECK_THAT(check(service("  modelCache: {size: 1Gi}\n")).out, ContainsSubstring("its fields: claimName"));
+  CHECK_THAT(check(service("  env: [{value: a, key: A}]\n")).out,
+             ContainsSubstring("did you mean name, which is missing?"));
   CHECK_THAT(check(service("  env:\n  - name: A\n    vlaue: b\n")).out, ContainsSubstring("spec.env[0].vlaue"));
   CHECK_THAT(check(service("  router: {scheduling: {polcy: Fair}}\n")).out, ContainsSubstring("did you mean policy?"));
+}
+
+TEST_CASE("a flag and its value in one item is told apart from a flag that nobody knows") {
+  CHECK_THAT(check(service("  extraArgs: ['--threads 8']\n")).out,
+             ContainsSubstring("make each word an item of its own"));
+  CHECK_THAT(check(service("  extraArgs: ['--thread 8']\n")).out, ContainsSubstring("did you mean --threads?"));
 }
 
 TEST_CASE("booleans of YAML 1.1 are booleans, as values and as keys") {
