@@ -1,8 +1,6 @@
 #include "reconciler/options.hpp"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <array>
 
 #include "common/base/file.hpp"
 #include "common/base/text.hpp"
@@ -11,24 +9,12 @@
 namespace reconciler {
 namespace {
 
-constexpr std::array<std::string_view, 4> kAccelerators{"cpu", "cuda", "vulkan", "rocm"};
-
-/// "cuda=ghcr.io/ggml-org/llama.cpp:server-cuda-b11669"
-std::string check_runtime_image(const std::string& text) {
-  const auto equals = text.find('=');
-  const auto accelerator = std::string_view(text).substr(0, equals);
-  const bool known = std::find(kAccelerators.begin(), kAccelerators.end(), accelerator) != kAccelerators.end();
-  if (equals == std::string::npos || !known || equals + 1 == text.size())
-    return "must be ACCELERATOR=IMAGE with ACCELERATOR cpu, cuda, vulkan or rocm, not '" + text + "'";
-  return {};
-}
-
 void add_flags(CLI::App& app, Options& options, std::vector<std::string>& images, std::string& cache_mode) {
   Settings& settings = options.settings;
   app.add_option("--listen", options.listen, "Address of /healthz, /readyz and /metrics");
   app.add_option("--image", settings.image, "This program's image, for fetch Jobs and agents (required)");
   app.add_option("--runtime-image", images, "llama-server's image: ACCELERATOR=IMAGE, for cpu, cuda, vulkan, rocm")
-      ->check(CLI::Validator(check_runtime_image, "", ""));
+      ->check(CLI::Validator(api::runtime_image_problem, "", ""));
   app.add_option("--image-pull-policy", settings.image_pull_policy, "Pull policy of all containers")
       ->check(CLI::IsMember({"Always", "IfNotPresent", "Never"}));
   app.add_option("--model-cache-size", settings.model_cache_size, "Size of the claims that hold models");
@@ -91,8 +77,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
     parsed.exit_code = app.exit(problem);
     return parsed;
   }
-  for (const auto& image : images)
-    options.settings.runtime_images[image.substr(0, image.find('='))] = image.substr(image.find('=') + 1);
+  options.settings.runtime_images = api::read_runtime_images(images);
   options.settings.model_cache_mode = cache_mode == "shared" ? CacheMode::shared : CacheMode::per_service;
   if (options.own_namespace.empty()) options.own_namespace = mounted_namespace();
   if (const auto mistake = check_together(options); !mistake.empty()) {

@@ -14,10 +14,10 @@ bool is_judged(const Review& review) {
 
 }  // namespace
 
-Judgement judge(const Review& review, Endpoint endpoint) {
+Judgement judge(const Review& review, Endpoint endpoint, const rules::Site& site) {
   Judgement judgement;
   if (!is_judged(review)) return judgement;
-  judgement.findings = rules::validate(*review.object);
+  judgement.findings = rules::validate(*review.object, site);
   auto& verdict = judgement.verdict;
   // From both endpoints: the API server passes each text on once.
   verdict.warnings = rules::make_warnings(judgement.findings);

@@ -22,6 +22,6 @@ struct Judgement {
 /// Decides a review. DELETE, CONNECT, subresources and kinds that are not ours are allowed, and so is an UPDATE that
 /// leaves `spec` as it was, also when today's rules would reject the object: finalizers and labels must always go
 /// through. A dry run is judged like any other. Pure.
-[[nodiscard]] Judgement judge(const Review& review, Endpoint endpoint);
+[[nodiscard]] Judgement judge(const Review& review, Endpoint endpoint, const rules::Site& site = {});
 
 }  // namespace webhook

@@ -2,12 +2,26 @@
 #include <iostream>
 #include <map>
 
+#include "common/api/runtime_images.hpp"
 #include "common/base/signals.hpp"
 #include "common/rules/docs.hpp"
 #include "webhook/check/check.hpp"
 #include "webhook/serve.hpp"
 
 namespace {
+
+/// Which build of llama-server runs where a service names no image decides what is said of flags.
+void add_runtime_images(CLI::App& app, rules::Site& site) {
+  app.add_option_function<std::vector<std::string>>(
+         "--runtime-image",
+         [&site](const std::vector<std::string>& texts) {
+           site.other_build = api::any_may_be_other_build(api::read_runtime_images(texts));
+         },
+         "llama-server's image, as the reconciler has it: ACCELERATOR=IMAGE (repeatable); with one whose tag does not "
+         "end in the build that the rules know, flags that they do not know are warnings")
+      ->check(CLI::Validator(api::runtime_image_problem, "", ""))
+      ->allow_extra_args(false);  // a PATH may follow
+}
 
 /// The flags of `serve`, which also work without the word.
 void add_serve_flags(CLI::App& app, webhook::ServeOptions& options) {
@@ -24,6 +38,7 @@ void add_serve_flags(CLI::App& app, webhook::ServeOptions& options) {
          "--drain-seconds", [&options](unsigned seconds) { options.drain_time = std::chrono::seconds(seconds); },
          "after SIGTERM, how long to serve on while unready, until nobody is sent here any more")
       ->default_str("5");
+  add_runtime_images(app, options.site);
 }
 
 using Format = webhook::CheckOptions::Format;
@@ -44,9 +59,9 @@ constexpr const char* kBashCompletion = R"bash(_webhook() {
   elif [ "${COMP_WORDS[1]}" = check ] && [[ $word != -* ]]; then
     COMPREPLY=($(compgen -f -- "$word"))
   elif [ "${COMP_WORDS[1]}" = check ]; then
-    COMPREPLY=($(compgen -W "--output --strict --defaults --help" -- "$word"))
+    COMPREPLY=($(compgen -W "--output --strict --defaults --runtime-image --help" -- "$word"))
   elif [ "${COMP_WORDS[1]}" = serve ]; then
-    COMPREPLY=($(compgen -W "--listen --health-listen --tls-cert --tls-key --log-level --drain-seconds --help" -- "$word"))
+    COMPREPLY=($(compgen -W "--listen --health-listen --tls-cert --tls-key --log-level --drain-seconds --runtime-image --help" -- "$word"))
   fi
 }
 complete -o filenames -F _webhook webhook
@@ -73,6 +88,7 @@ void add_check_flags(CLI::App& app, webhook::CheckOptions& options) {
   app.add_flag("--strict", options.strict, "warnings fail too");
   app.add_flag("--defaults", options.defaults,
                "print the objects as the cluster would hold them; findings go to standard error");
+  add_runtime_images(app, options.site);
   app.add_option("PATH", options.paths, "files, folders, or - for standard input")->required();
   app.footer(kCheckFooter);
 }

@@ -65,7 +65,7 @@ net::Response ReviewHandler::answer(std::string_view body, Endpoint endpoint) {
     base::log::warning("review-malformed", {{"endpoint", to_label(endpoint)}, {"error", review.error().to_string()}});
     return net::plain(400, review.error().to_string());
   }
-  const auto judgement = judge(*review, endpoint);
+  const auto judgement = judge(*review, endpoint, site_);
   count(*review, judgement, endpoint);
   if (!judgement.verdict.allowed) log_denial(*review, judgement, endpoint);
   net::Response response;

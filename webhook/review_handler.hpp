@@ -10,7 +10,7 @@ namespace webhook {
 /// The two admission endpoints: bytes of a review in, bytes of an answer out, with metrics and the log. Thread-safe.
 class ReviewHandler {
  public:
-  explicit ReviewHandler(base::MetricTable& metrics) : metrics_(metrics) {}
+  explicit ReviewHandler(base::MetricTable& metrics, rules::Site site = {}) : metrics_(metrics), site_(site) {}
 
   /// 200 with an AdmissionReview, or 400 with one sentence when the body is no review.
   [[nodiscard]] net::Response handle(const net::Request& request, Endpoint endpoint);
@@ -20,6 +20,7 @@ class ReviewHandler {
   void count(const Review& review, const Judgement& judgement, Endpoint endpoint);
 
   base::MetricTable& metrics_;
+  const rules::Site site_;
   /// Held for a body over 256 KiB: its JSON tree takes several times its size, and one at a time is enough.
   std::mutex large_body_;
 };

@@ -54,7 +54,7 @@ class Service {
       : options_(options),
         tls_(std::make_shared<net::TlsContext>(options.certificate_file, options.key_file)),
         certificates_(*tls_, metrics_),
-        reviews_(metrics_),
+        reviews_(metrics_, options.site),
         admission_({.listen = options.listen, .tls = tls_, .events_per_wakeup = 8}),
         health_({.listen = options.health_listen}) {
     for (const auto& [path, endpoint] :

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "common/base/signals.hpp"
+#include "common/rules/validate.hpp"
 
 namespace webhook {
 
@@ -13,6 +14,7 @@ struct ServeOptions {
   std::string certificate_file = "/tls/tls.crt";
   std::string key_file = "/tls/tls.key";
   std::string log_level = "info";
+  rules::Site site{};
   /// After SIGTERM: unready, but still serving, until endpoints and proxies have heard of it.
   std::chrono::seconds drain_time{5};
 };

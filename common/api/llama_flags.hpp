@@ -43,8 +43,8 @@ struct LlamaFlag {
   std::string_view instead = {};
 };
 
-/// Whether the table may not hold for the image that a service names (`spec.image`): true unless it names none or its
-/// tag ends in the build, as in `llama.cpp:server-cuda-b11669`.
+/// Whether the table may not hold for an image: true unless its tag ends in the build, as in
+/// `llama.cpp:server-cuda-b11669`, or there is none.
 [[nodiscard]] bool may_be_other_build(std::string_view image);
 
 /// All rows.

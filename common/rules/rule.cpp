@@ -168,11 +168,12 @@ void Report::at(const kube::FieldPath& path, std::string value, std::initializer
                   fill(rule->fix, words), rule->reason});
 }
 
-Service::Service(const JsonValue& whole) : object(whole), spec(spec_of(whole)) {
+Service::Service(const JsonValue& whole, const Site& site) : object(whole), spec(spec_of(whole)) {
   const JsonValue* name = present(spec, "runtime");
   runtime = name == nullptr ? "llamacpp" : base::as_string(name).value_or("");
   router = api::is_router_runtime(runtime);
-  other_build = api::may_be_other_build(text_in(spec, "image"));
+  const auto image = text_in(spec, "image");
+  other_build = image.empty() ? site.other_build : api::may_be_other_build(image);
   if (const JsonValue* list = list_in(spec, "models")) {
     models.reserve(list->Size());
     for (rapidjson::SizeType i = 0; i < list->Size(); ++i) {

@@ -63,7 +63,7 @@ struct ListedFlag {
 
 /// What the rules of an InferenceService look at. Lives as long as the object.
 struct Service {
-  explicit Service(const base::JsonValue& whole);
+  Service(const base::JsonValue& whole, const Site& site);
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 

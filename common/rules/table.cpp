@@ -144,7 +144,7 @@ constexpr Rule kRules[] = {
      "was removed before build {0}", "{1}", "extraArgs: [--spec-draft-n-max, '4']", "extraArgs: [--draft, '4']",
      judge::flag_removed},
     {"flag-other-build", kService, kWarning, Reason::not_supported, "an image of another build knows the flags",
-     "build {0} {1}; if spec.image is like it, {2}", "{3}",
+     "build {0} {1}; if the image is like it, {2}", "{3}",
      "{image: 'registry.example/llama:b12000', extraArgs: [--seed, '1']}",
      "{image: 'registry.example/llama:b12000', extraArgs: [--newer-flag, '1']}", judge::flag_other_build},
     {"flag-reserved", kService, kError, Reason::forbidden, "extraArgs leaves the router's own flags alone",

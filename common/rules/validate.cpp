@@ -55,8 +55,8 @@ void check_spec(api::Kind kind, const JsonValue& object, bool whole, std::vector
   if (whole || !spec->IsObject()) check_schema(*api::schema_of(kind).property("spec"), *spec, path, out);
 }
 
-void judge_service(const JsonValue& object, std::vector<Finding>& out) {
-  const Service service(object);
+void judge_service(const JsonValue& object, const Site& site, std::vector<Finding>& out) {
+  const Service service(object, site);
   const bool ours = service.router || service.runtime.empty() || service.runtime == "llamacpp";
   check_spec(api::Kind::inference_service, object, ours, out);
   check_service_schema(service, object, out);
@@ -150,7 +150,7 @@ void not_of_this_api(const JsonValue& object, std::vector<Finding>& out) {
 
 }  // namespace
 
-std::vector<Finding> validate(const base::JsonValue& object) {
+std::vector<Finding> validate(const base::JsonValue& object, const Site& site) {
   std::vector<Finding> out;
   const auto kind = api::kind_of(base::as_string(base::find(object, "kind")).value_or(""));
   if (!kind) {
@@ -158,7 +158,7 @@ std::vector<Finding> validate(const base::JsonValue& object) {
   } else if (*kind == api::Kind::model) {
     judge_model(object, out);
   } else {
-    judge_service(object, out);
+    judge_service(object, site, out);
   }
   drop_consequences(out);
   put_in_order(out);

@@ -45,10 +45,16 @@ struct Finding {
 /// More are not looked for: an object of a million mistakes must not cost a million answers.
 inline constexpr std::size_t kMaxFindings = 1000;
 
+/// What an admin chose for all services, as far as the rules must know it.
+struct Site {
+  /// The table of llama-server's flags may not hold for the image of a service that names none.
+  bool other_build = false;
+};
+
 /// Judges an InferenceService or a Model of any shape: all mistakes at once (to kMaxFindings), by path, each once.
 /// Types, bounds, enums and patterns of the CRD's schema first; where a type is wrong, nothing else is said of that
 /// value. Unknown fields are not judged (they never reach a webhook). Warnings are among the findings.
-[[nodiscard]] std::vector<Finding> validate(const base::JsonValue& object);
+[[nodiscard]] std::vector<Finding> validate(const base::JsonValue& object, const Site& site = {});
 
 /// Whether any finding is an error.
 [[nodiscard]] bool has_errors(const std::vector<Finding>& findings);

@@ -13,7 +13,7 @@ equal "examples/models.yaml has these Models" "$(sed -n 's/^metadata: //p' "$fol
 
 # the release's defaults name runtime images of a registry: those that are here go by the same names
 for name in cpu cuda; do
-  ctr -n k8s.io images tag --force "localhost/llama-server:$name" "$(helm show values "$CHART" | sed -n "s/^  $name: //p" | head -n 1)" >/dev/null; done
+  ctr -n k8s.io images tag --force "localhost/llama-server:$name-b11669" "$(helm show values "$CHART" | sed -n "s/^  $name: //p" | head -n 1)" >/dev/null; done
 helm uninstall llmkube-router --namespace "$SYSTEM" --wait >/dev/null
 page README.md
 equal "the three models answer" 'phi4-mini qwen3-7b-coder gemma3-4b-summarizer' "$(advertised edge-multi-model)"

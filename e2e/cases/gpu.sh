@@ -18,17 +18,17 @@ model phi4-mini | apply >/dev/null
 for s in kubernetes llmkube; do
   ready "$s"
   equal "$s: one GPU in requests and limits" '["1","1"]' "$(container "$s" '[.resources.requests["nvidia.com/gpu"], .resources.limits["nvidia.com/gpu"]]')"
-  equal "$s: the CUDA image" '"localhost/llama-server:cuda"' "$(container "$s" .image)"
+  equal "$s: the CUDA image" '"localhost/llama-server:cuda-b11669"' "$(container "$s" .image)"
   equal "$s: Recreate" Recreate "$(k get deploy "$s" -o jsonpath='{.spec.strategy.type}')"
   check "$s: the device is in the container" 'GPU-fake-' visible_devices "$s"
 done
 ready none
 equal "none: no GPU" 'null' "$(container none '.resources.limits["nvidia.com/gpu"]')"
-equal "none: the CPU image" '"localhost/llama-server:cpu"' "$(container none .image)"
+equal "none: the CPU image" '"localhost/llama-server:cpu-b11669"' "$(container none .image)"
 k delete isvc --all >/dev/null
 
 printf 'apiVersion: inference.llmkube.dev/v1alpha1\nkind: Model\nmetadata: {name: big}\nspec: {source: %s/qwen3-7b-coder.gguf, hardware: {gpu: {count: 2}}}\n' "$HOST" | apply >/dev/null
 service largest phi4-mini big | apply >/dev/null
 ready largest
 equal "the service says nothing: the largest count of its Models" '"2"' "$(container largest '.resources.limits["nvidia.com/gpu"]')"
-equal "and the CUDA image" '"localhost/llama-server:cuda"' "$(container largest .image)"
+equal "and the CUDA image" '"localhost/llama-server:cuda-b11669"' "$(container largest .image)"

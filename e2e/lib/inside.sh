@@ -7,7 +7,7 @@ SYSTEM=llmkube-router-system CHART=$REPO/charts/llmkube-router HOST=http://model
 install() {
   helm upgrade --install llmkube-router "$CHART" --namespace "$SYSTEM" --create-namespace --wait --timeout 120s \
     --set image.registry= --set image.repository=localhost/llmkube-router --set image.tag=e2e --set image.pullPolicy=IfNotPresent \
-    --set runtimeImages.cpu=localhost/llama-server:cpu --set runtimeImages.cuda=localhost/llama-server:cuda \
+    --set runtimeImages.cpu=localhost/llama-server:cpu-b11669 --set runtimeImages.cuda=localhost/llama-server:cuda-b11669 \
     --set modelCache.size=1Gi "$@"
 }
 

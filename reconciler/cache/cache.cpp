@@ -296,6 +296,16 @@ void note_service_change(Concerned& concerned, const KeptService* before, const 
 template <class View>
 void note_service_change(Concerned&, const View*, const View*) {}
 
+/// A service is judged on the way, by the rules of this site.
+template <class Decode>
+auto decode_here(Decode decode, const base::JsonValue& object, const Settings& settings) {
+  if constexpr (std::is_invocable_v<Decode, const base::JsonValue&, const rules::Site&>) {
+    return decode(object, settings.site());
+  } else {
+    return decode(object);
+  }
+}
+
 }  // namespace
 
 ClusterCache::ClusterCache(Settings settings, Notify notify, Vanished vanished)
@@ -317,8 +327,9 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
   bool replaced = false;
   bool is_held = false;
   Namespace::of(resource, [&](auto table_of, auto decode) {
-    using View = std::remove_cvref_t<decltype(decode(object))>;
-    Stored<View> now{decode(object), read_ownership(object)};  // outside the lock: this is the long part
+    using View = decltype(decode_here(decode, object, settings_));
+    // Outside the lock: this is the long part.
+    Stored<View> now{decode_here(decode, object, settings_), read_ownership(object)};
     // Who wrote it knows what was applied; it is for those who come later.
     if constexpr (kIsApplied<View>) now.content = source == Source::write ? 0 : content_of_ours(object);
     const View& view = now.view;

@@ -28,8 +28,8 @@ void set_metadata(const ObjectMeta& meta, kube::ObjectMeta& to) {
 
 }  // namespace
 
-KeptService keep_service(const base::JsonValue& object) {
-  auto decoded = decode_service(object);
+KeptService keep_service(const base::JsonValue& object, const rules::Site& site) {
+  auto decoded = decode_service(object, site);
   return {std::move(decoded.meta),
           std::move(decoded.mistakes),
           decoded.view->spec.runtime,

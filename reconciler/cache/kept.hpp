@@ -33,7 +33,7 @@ struct KeptModel {
   bool operator==(const KeptModel&) const = default;
 };
 
-[[nodiscard]] KeptService keep_service(const base::JsonValue& object);
+[[nodiscard]] KeptService keep_service(const base::JsonValue& object, const rules::Site& site);
 [[nodiscard]] KeptModel keep_model(const base::JsonValue& object);
 /// The views as they were.
 [[nodiscard]] ServiceObject view_of(const KeptService& kept);

@@ -7,8 +7,8 @@
 namespace reconciler {
 namespace {
 
-std::string mistakes_of(const base::JsonValue& object) {
-  return base::join(rules::error_lines(rules::validate(object)), "\n");
+std::string mistakes_of(const base::JsonValue& object, const rules::Site& site) {
+  return base::join(rules::error_lines(rules::validate(object, site)), "\n");
 }
 
 std::string status_of(const base::JsonValue& object) {
@@ -23,11 +23,11 @@ bool advertises_some(const base::JsonValue& object) {
   return advertised != nullptr && advertised->IsArray() && !advertised->Empty();
 }
 
-ServiceObject decode_service(const base::JsonValue& object) {
+ServiceObject decode_service(const base::JsonValue& object, const rules::Site& site) {
   ServiceObject service;
   service.view = std::make_shared<const api::InferenceService>(api::decode_inference_service(object));
   service.meta = decode_meta(object);
-  service.mistakes = mistakes_of(object);
+  service.mistakes = mistakes_of(object, site);
   service.status = status_of(object);
   service.advertises = advertises_some(object);
   return service;
@@ -37,7 +37,7 @@ ModelObject decode_model(const base::JsonValue& object) {
   ModelObject model;
   model.view = std::make_shared<const api::Model>(api::decode_model(object));
   model.meta = decode_meta(object);
-  model.mistakes = mistakes_of(object);
+  model.mistakes = mistakes_of(object, {});
   model.status = status_of(object);
   return model;
 }

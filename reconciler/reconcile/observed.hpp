@@ -12,6 +12,7 @@
 #include "common/base/clock.hpp"
 #include "common/base/json.hpp"
 #include "common/base/rare.hpp"
+#include "common/rules/validate.hpp"
 #include "reconciler/reconcile/fetch_result.hpp"
 
 namespace api {
@@ -282,7 +283,7 @@ struct ObservedModel {
 [[nodiscard]] ObjectMeta decode_meta(const base::JsonValue& object);
 /// Whether status.advertisedModels of a service names some.
 [[nodiscard]] bool advertises_some(const base::JsonValue& object);
-[[nodiscard]] ServiceObject decode_service(const base::JsonValue& object);
+[[nodiscard]] ServiceObject decode_service(const base::JsonValue& object, const rules::Site& site);
 [[nodiscard]] ModelObject decode_model(const base::JsonValue& object);
 [[nodiscard]] PodView decode_pod(const base::JsonValue& object);
 [[nodiscard]] JobView decode_job(const base::JsonValue& object);

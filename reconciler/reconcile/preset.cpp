@@ -83,7 +83,7 @@ PresetSettings field_settings(const Plan& plan, const ServedModel& model) {
 
 PresetSettings model_settings(const Plan& plan, const ServedModel& model) {
   PresetSettings settings = field_settings(plan, model);
-  const bool other_build = api::may_be_other_build(plan.spec().image);
+  const bool other_build = api::may_be_other_build(plan.image);
   set_all(settings, argument_settings(plan.spec().settings.extra_args, other_build));
   for (const auto& row : override_fields()) set(settings, std::string(row.key), row.value({plan, model}));
   set_all(settings, argument_settings(model.entry.settings.extra_args, other_build));

@@ -72,6 +72,8 @@ void ask_for_samples(const Plan& plan, bool settled, Decision& decision) {
 
 bool Settings::alone() const { return std::ranges::find(runtimes, "llamacpp") != runtimes.end(); }
 
+rules::Site Settings::site() const { return {.other_build = api::any_may_be_other_build(runtime_images)}; }
+
 bool is_ours(const Settings& settings, const api::InferenceService& service) {
   return std::ranges::find(settings.runtimes, service.spec.runtime) != settings.runtimes.end();
 }

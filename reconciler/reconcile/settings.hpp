@@ -1,8 +1,10 @@
 #pragma once
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
+
+#include "common/api/runtime_images.hpp"
+#include "common/rules/validate.hpp"
 
 namespace reconciler {
 
@@ -17,8 +19,7 @@ struct Settings {
   /// Image of our own programs, for Jobs and agents.
   std::string image;
   std::string image_pull_policy = "IfNotPresent";
-  /// llama-server's image by accelerator: cpu, cuda, vulkan, rocm.
-  std::map<std::string, std::string, std::less<>> runtime_images;
+  api::RuntimeImages runtime_images;
   std::string model_cache_size = "100Gi";
   /// Empty: the cluster's default class.
   std::string model_cache_storage_class;
@@ -40,6 +41,8 @@ struct Settings {
 
   /// Models are ours too: no other operator serves single models.
   [[nodiscard]] bool alone() const;
+  /// What of it concerns the rules.
+  [[nodiscard]] rules::Site site() const;
 };
 
 }  // namespace reconciler

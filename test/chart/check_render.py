@@ -97,9 +97,9 @@ class Render(unittest.TestCase):
             for image in images:
                 self.assertTrue(image.startswith("mirror.example:5000/edge/"), image)
             self.assertIn("@sha256:", container["image"])
-        arguments = one(rendered("everything"), "Deployment", "llmkube-router-reconciler")["spec"]["template"]["spec"][
-            "containers"][0]["args"]
-        self.assertIn("--runtime-image=cuda=mirror.example:5000/edge/ggml-org/llama.cpp:server-cuda-b11669", arguments)
+        for name in ("reconciler", "webhook"):
+            container = one(rendered("everything"), "Deployment", f"llmkube-router-{name}")["spec"]["template"]["spec"]["containers"][0]
+            self.assertIn("--runtime-image=cuda=mirror.example:5000/edge/ggml-org/llama.cpp:server-cuda-b11669", container["args"])
 
     def test_more_replicas_get_a_budget_and_are_spread(self):
         self.assertFalse(of_kind(rendered("defaults"), "PodDisruptionBudget"))

@@ -305,9 +305,9 @@ void make(std::uint64_t seed, const reconciler::Settings& settings) {
   if (other != names.front()) names.push_back(other);
 
   const auto object = service(random, names);
-  if (rules::has_errors(rules::validate(object))) return;
+  if (rules::has_errors(rules::validate(object, settings.site()))) return;
   reconciler::Observed observed;
-  observed.service = reconciler::decode_service(object);
+  observed.service = reconciler::decode_service(object, settings.site());
   std::string models;
   for (const auto name : names) {
     const auto made = model(random, name);

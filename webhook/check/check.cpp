@@ -184,7 +184,7 @@ class Run {
     const std::size_t first = findings_.size();
     check_version(object);
     find_unknown_fields(*kind, object, findings_);
-    for (auto& finding : rules::validate(to_json(node))) {
+    for (auto& finding : rules::validate(to_json(node), options_.site)) {
       const Mark mark = locate(node, finding.path);
       findings_.push_back({file.name, mark, std::move(finding), ""});
     }

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "common/rules/validate.hpp"
+
 namespace webhook {
 
 /// `webhook check`: the rules of admission on files, before any cluster.
@@ -14,8 +16,10 @@ struct CheckOptions {
   bool strict = false;
   /// Print the objects as the cluster would hold them, in place of findings that are warnings.
   bool defaults = false;
+  /// As the webhook of the cluster has it.
+  rules::Site site{};
   /// Files, folders (their .yaml, .yml and .json files, below them too), or "-" for standard input.
-  std::vector<std::string> paths;
+  std::vector<std::string> paths{};
 };
 
 /// Findings go to `out`, the closing line and what cannot be read to `err`.

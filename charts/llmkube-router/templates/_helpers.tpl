@@ -43,6 +43,13 @@ app.kubernetes.io/component: {{ . }}
 {{- include "router.withRegistry" (dict "registry" $registry "image" (printf "%s%s" .Values.image.repository $version)) -}}
 {{- end }}
 
+{{/* llama-server's images, as arguments of the reconciler, which runs them, and of the webhook, which judges flags by them. */}}
+{{- define "router.runtimeImages" -}}
+{{- range $accelerator, $image := .Values.runtimeImages }}
+- --runtime-image={{ $accelerator }}={{ include "router.withRegistry" (dict "registry" $.Values.imageRegistry "image" $image) }}
+{{- end }}
+{{- end }}
+
 {{/* The runtimes that are ours, as a YAML list. */}}
 {{- define "router.runtimes" -}}
 {{- ternary (list "llamacpp-router") .Values.runtimes .Values.besideLLMKube.enabled | toYaml -}}

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "common/api/runtime_images.hpp"
 #include "test/catch.hpp"
 
 using api::FlagProblem;
@@ -89,6 +90,17 @@ TEST_CASE("an image that a service names may be of another build, unless its tag
   CHECK(api::may_be_other_build("ghcr.io/ggml-org/llama.cpp:server-b12000"));
   CHECK(api::may_be_other_build("ghcr.io/ggml-org/llama.cpp:server"));
   CHECK(api::may_be_other_build("mirror.example/llama.cpp@sha256:0123"));
+}
+
+TEST_CASE("--runtime-image takes an accelerator and its image") {
+  for (const char* wrong : {"", "cuda", "cuda=", "tpu=x", "=x", "cpu x"})
+    CHECK(api::runtime_image_problem(wrong) != "");
+  CHECK(api::runtime_image_problem("cuda=registry.example:5000/llama@sha256:0=1") == "");
+  const auto images = api::read_runtime_images({"cpu=a", "cuda=x/llama:b11669", "tpu=x", "cpu=x/llama:server-b11669"});
+  CHECK(images == api::RuntimeImages{{"cpu", "x/llama:server-b11669"}, {"cuda", "x/llama:b11669"}});
+  CHECK_FALSE(api::any_may_be_other_build(images));
+  CHECK_FALSE(api::any_may_be_other_build({}));
+  CHECK(api::any_may_be_other_build(api::read_runtime_images({"cpu=x/llama:b11669", "rocm=x/llama:b12000"})));
 }
 
 TEST_CASE("what is wrong with an argument list is said by place") {

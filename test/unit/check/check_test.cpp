@@ -109,6 +109,15 @@ TEST_CASE("a flag and its value in one item is told apart from a flag that nobod
   CHECK_THAT(check(service("  extraArgs: ['--thread 8']\n")).out, ContainsSubstring("did you mean --threads?"));
 }
 
+TEST_CASE("a flag that nobody knows is a warning where another build of llama-server runs") {
+  const auto manifest = service("  extraArgs: [--newer-flag, '1']\n");
+  CHECK(check(manifest).status == 1);
+  const auto other = check(manifest, {.site = {.other_build = true}});
+  CHECK(other.status == 0);
+  CHECK_THAT(other.out, ContainsSubstring("spec.extraArgs[0]: Unsupported value: \"--newer-flag\": build 11669 knows "
+                                          "no such flag; if the image is like it, no model starts"));
+}
+
 TEST_CASE("booleans of YAML 1.1 are booleans, as values and as keys") {
   CHECK_THAT(check(service("  image: on\n")).out,
              ContainsSubstring("spec.image: Invalid value: true: must be a string"));

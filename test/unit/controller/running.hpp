@@ -62,7 +62,7 @@ class Running {
     reconciler::Options options;
     options.settings.image = "localhost/llmkube-router:test";
     if (!runtimes_.empty()) options.settings.runtimes = runtimes_;
-    options.settings.runtime_images = {{"cpu", "localhost/llama-server:cpu"}};
+    options.settings.runtime_images = {{"cpu", "localhost/llama-server:cpu-b11669"}};
     options.listen = "127.0.0.1:0";
     options.own_namespace = "own";
     options.kubeconfig = path;

@@ -21,7 +21,7 @@ TEST_CASE("decoders take any JSON") {
   CHECK(decode_child(document).preset_files.empty());
   CHECK(decode_agent_state("p", document).models.empty());
   CHECK(decode_progress(document).bytes_done == 0);
-  CHECK_FALSE(decode_service(document).mistakes.empty());
+  CHECK_FALSE(decode_service(document, {}).mistakes.empty());
   CHECK(decode_model(document).view != nullptr);
 }
 

@@ -53,7 +53,7 @@ std::string decided(const Example& example) {
   std::string text;
   for (const bool is_there : {false, true}) {
     Scene scene(example.service.dump());
-    scene.settings.runtime_images["rocm"] = "registry.example/llama-server:rocm";
+    scene.settings.runtime_images["rocm"] = "registry.example/llama-server:rocm-b11669";
     scene.cache_claim = example.service.value("/modelCache/claimName"_json_pointer, "llmkube-model-cache");
     scene.observed.priority_classes =
         std::make_shared<const std::set<std::string>>(std::set<std::string>{"llmkube-high"});

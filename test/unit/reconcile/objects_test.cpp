@@ -195,7 +195,7 @@ TEST_CASE("a GPU in either shape reaches requests and limits, and never the CPU 
   const auto server = pod_of(scene)["containers"][0];
   CHECK(server["resources"]["requests"]["nvidia.com/gpu"] == "1");
   CHECK(server["resources"]["limits"]["nvidia.com/gpu"] == "1");
-  CHECK(server["image"] == "registry.example/llama-server:cuda");
+  CHECK(server["image"] == "registry.example/llama-server:cuda-b11669");
   CHECK(pod_of(scene)["tolerations"][0]["key"] == "nvidia.com/gpu");
   CHECK(object_of(scene.decide(), Kind::deployment)["spec"]["strategy"]["type"] == "Recreate");
 }
@@ -221,12 +221,12 @@ TEST_CASE("GPU vendors have their resources and images") {
                Row{R"({"accelerator": "vulkan", "gpu": {"count": 1}})", "nvidia.com/gpu", "vulkan"},
                Row{R"({"gpu": {"count": 1, "resourceName": "example.com/gpu"}})", "example.com/gpu", "cuda"});
   Scene scene(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}]})");
-  scene.settings.runtime_images["rocm"] = "registry.example/llama-server:rocm";
+  scene.settings.runtime_images["rocm"] = "registry.example/llama-server:rocm-b11669";
   scene.add_model("a", R"({"source": "https://x.example/a.gguf", "hardware": )" + std::string(row.hardware) + "}");
   scene.add_fetched("a");
   const auto server = pod_of(scene)["containers"][0];
   CHECK(server["resources"]["limits"][row.resource] == "1");
-  CHECK(server["image"] == std::string("registry.example/llama-server:") + row.image);
+  CHECK(server["image"] == std::string("registry.example/llama-server:") + row.image + "-b11669");
 }
 
 TEST_CASE("without an image for the accelerator there is no Deployment") {
@@ -546,7 +546,7 @@ TEST_CASE("a service that asks for no GPU gets none, whatever its Models say") {
   scene.add_model("a", R"({"source": "https://x.example/a.gguf", "hardware": {"gpu": {"count": 2}}})");
   scene.add_fetched("a");
   const auto server = pod_of(scene)["containers"][0];
-  CHECK(server["image"] == "registry.example/llama-server:cpu");
+  CHECK(server["image"] == "registry.example/llama-server:cpu-b11669");
   CHECK(server["resources"].empty());
   CHECK_FALSE(pod_of(scene).contains("tolerations"));
   CHECK(object_of(scene.decide(), Kind::deployment)["spec"]["strategy"]["type"] == "RollingUpdate");
@@ -564,7 +564,7 @@ TEST_CASE("gpuSharing: a partition has its own resource, a share and the whole h
   const auto server = pod_of(scene)["containers"][0];
   CHECK(server["resources"]["requests"] == nlohmann::json{{row.resource, "1"}});
   CHECK(server["resources"]["limits"] == nlohmann::json{{row.resource, "1"}});
-  CHECK(server["image"] == "registry.example/llama-server:cuda");
+  CHECK(server["image"] == "registry.example/llama-server:cuda-b11669");
   CHECK(pod_of(scene)["tolerations"][0]["key"] == row.resource);
 }
 

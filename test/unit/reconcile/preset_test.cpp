@@ -106,9 +106,10 @@ TEST_CASE("-1 and 0 GPU layers mean all, and none is said without a GPU") {
 
 TEST_CASE(
     "flags that the table does not know are keys of the preset where the image is of another build, and only there") {
-  const auto with_image = [](const std::string& image) {
+  const auto with_image = [](const std::string& image, const std::string& of_cpu = "x/llama:b11669") {
     Scene scene(R"({"runtime": "llamacpp-router", "image": ")" + image + R"(",
       "extraArgs": ["--newer-flag", "7", "--newer-switch", "--draft", "4", "--Odd", "1"], "models": [{"name": "a"}]})");
+    scene.settings.runtime_images["cpu"] = of_cpu;
     scene.add_fetched("a");
     return preset_of(scene);
   };
@@ -119,6 +120,8 @@ TEST_CASE(
   CHECK(other.find("Odd") == std::string::npos);
   const auto known = with_image("mirror.example/llama:server-b11669");
   for (const char* key : {"newer", "draft"}) CHECK(known.find(key) == std::string::npos);
+  CHECK(with_image("", "x/llama:b12000") == other);
+  CHECK(with_image("") == known);
 }
 
 TEST_CASE("the flags that are the router's own stay on its command line") {

@@ -35,11 +35,12 @@ constexpr std::string_view kApi = R"("apiVersion":"inference.llmkube.dev/v1alpha
 
 Scene::Scene(std::string_view spec, std::string_view name) {
   settings.image = "registry.example/llmkube-router:1";
-  settings.runtime_images = {{"cpu", "registry.example/llama-server:cpu"},
-                             {"cuda", "registry.example/llama-server:cuda"},
-                             {"vulkan", "registry.example/llama-server:vulkan"}};
+  settings.runtime_images = {{"cpu", "registry.example/llama-server:cpu-b11669"},
+                             {"cuda", "registry.example/llama-server:cuda-b11669"},
+                             {"vulkan", "registry.example/llama-server:vulkan-b11669"}};
   observed.service = decode_service(parsed("{" + std::string(kApi) + R"("kind":"InferenceService",)" +
-                                           metadata(name, "uid-of-service") + R"(,"spec":)" + std::string(spec) + "}"));
+                                           metadata(name, "uid-of-service") + R"(,"spec":)" + std::string(spec) + "}"),
+                                    settings.site());
 }
 
 void Scene::add_model(const std::string& name, std::string_view spec) {

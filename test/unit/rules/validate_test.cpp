@@ -46,14 +46,18 @@ TEST_CASE("all mistakes are named at once, by path") {
 TEST_CASE("an image of another build is trusted with flags that the table does not know, and warned of") {
   const std::string arguments =
       R"("extraArgs":["--newer-flag","1","--draft","4","--cache-type-k","q9","--Odd","--port","9","--newest","# x"])";
-  const auto findings_of = [&](const std::string& image) {
+  const auto findings_of = [&](const std::string& image, const rules::Site& site = {}) {
     const auto object = base::parse_json(service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],)"
                                                  R"("resources":{"gpu":1},"image":")" +
                                                  image + "\"," + arguments + "}"),
                                          "test");
     REQUIRE(object);
-    return rules::validate(*object);
+    return rules::validate(*object, site);
   };
+  const rules::Site elsewhere{.other_build = true};
+  CHECK(findings_of("", elsewhere) == findings_of("mirror.example/llama:server-b12000"));
+  CHECK(findings_of("mirror.example/llama:server-b11669", elsewhere) ==
+        findings_of("mirror.example/llama:server-b11669"));
   const auto known = findings_of("mirror.example/llama:server-b11669");
   CHECK(rules::error_lines(known).size() == 6);
   CHECK(rules::make_warnings(known).empty());
@@ -65,11 +69,11 @@ TEST_CASE("an image of another build is trusted with flags that the table does n
   CHECK_THAT(errors[2], ContainsSubstring("spec.extraArgs[10]: Invalid value: \"# x\": cannot be a flag's value"));
   const auto warnings = rules::make_warnings(other);
   REQUIRE(warnings.size() == 4);
-  CHECK(warnings[0] == "spec.extraArgs[0]: build 11669 knows no such flag; if spec.image is like it, no model starts");
+  CHECK(warnings[0] == "spec.extraArgs[0]: build 11669 knows no such flag; if the image is like it, no model starts");
   CHECK_THAT(warnings[1],
-             ContainsSubstring("build 11669 has it no more; if spec.image is like it, the model does not load"));
+             ContainsSubstring("build 11669 has it no more; if the image is like it, the model does not load"));
   CHECK_THAT(warnings[2],
-             ContainsSubstring("build 11669 takes no such value; if spec.image is like it, the model does not load"));
+             ContainsSubstring("build 11669 takes no such value; if the image is like it, the model does not load"));
 }
 
 TEST_CASE("of a plain flag, which the rules about one flag pass over, none has a word to say") {

@@ -19,7 +19,9 @@ using webhook::Endpoint;
 
 struct Handler {
   base::MetricTable metrics{webhook::metric_rows()};
-  webhook::ReviewHandler reviews{metrics};
+  webhook::ReviewHandler reviews;
+
+  explicit Handler(rules::Site site = {}) : reviews(metrics, site) {}
 
   net::Response handle(const std::string& body, Endpoint endpoint = Endpoint::mutate) {
     return reviews.handle({.path = "/mutate", .body = body}, endpoint);
@@ -40,6 +42,20 @@ TEST_CASE("the handler answers a review for its uid and counts it") {
   CHECK(denied.status == 200);
   CHECK(handler.metrics.value(webhook::metric::kRequests, {"validate", "InferenceService", "CREATE", "denied"}) == 1);
   CHECK_THAT(handler.metrics.text(), ContainsSubstring("llmkube_router_webhook_findings_total{rule="));
+}
+
+TEST_CASE("flags are judged by the build that runs where a service names no image") {
+  const auto review = ReviewText{.object = service(R"({"runtime": "llamacpp-router", "models": [{"name": "a"}],
+      "extraArgs": ["--newer-flag", "1"]})")}
+                          .text();
+  const auto allowed = [&](rules::Site site) {
+    Handler handler(site);
+    const auto answer = base::parse_json(handler.handle(review).body, "answer");
+    REQUIRE(answer.has_value());
+    return base::as_bool(base::find_path(*answer, {"response", "allowed"}));
+  };
+  CHECK(allowed({}) == false);
+  CHECK(allowed({.other_build = true}) == true);
 }
 
 TEST_CASE("a kind from outside never becomes a label") {
