@@ -117,11 +117,35 @@ struct ApiClient::State {
     auto fresh = read_kubeconfig(kubeconfig.path);
     if (!fresh) return false;
     fresh->timeouts = config.timeouts;
+    fresh->look_every = config.look_every;
     take(std::move(*fresh));
     return true;
   }
 
+  /// Makes the client where there is none, and anew where what it rests on has changed. Files in the middle of a
+  /// rotation do not replace a client that works.
+  base::Result<> refresh() {
+    const auto now = std::chrono::steady_clock::now();
+    if (client != nullptr && now < look_at) return {};
+    look_at = now + config.look_every;
+    bool changed = refresh_config() || client == nullptr;
+    changed |= authority.refresh();
+    changed |= certificate.refresh();
+    changed |= key.refresh();
+    token.refresh();
+    if (!changed) return {};
+    HttpClientOptions options;
+    options.timeouts = config.timeouts;
+    options.url = config.server;
+    options.tls = ClientTls{authority.content, certificate.content, key.content, config.server_name};
+    auto made = HttpClient::make(std::move(options));
+    if (!made && client == nullptr) return std::unexpected(made.error());
+    if (made) client = std::move(*made);
+    return {};
+  }
+
   std::mutex mutex;  // guards all below
+  std::chrono::steady_clock::time_point look_at;
   ApiConfig config;
   Watched kubeconfig, authority, certificate, key, token;
   std::shared_ptr<HttpClient> client;
@@ -130,7 +154,7 @@ struct ApiClient::State {
 
 base::Result<std::unique_ptr<ApiClient>> ApiClient::make(ApiConfig config, Observer observer) {
   std::unique_ptr<ApiClient> client(new ApiClient(std::move(config), std::move(observer)));
-  if (auto ready = client->client(); !ready) return std::unexpected(ready.error());
+  if (auto ready = client->state_->refresh(); !ready) return std::unexpected(ready.error());
   return client;
 }
 
@@ -139,35 +163,14 @@ ApiClient::ApiClient(ApiConfig config, Observer observer)
 
 ApiClient::~ApiClient() = default;
 
-base::Result<std::shared_ptr<HttpClient>> ApiClient::client() {
+base::Result<ApiClient::Session> ApiClient::begin(HttpRequest& request) {
   State& state = *state_;
   const std::lock_guard lock(state.mutex);
-  bool changed = state.refresh_config() || state.client == nullptr;
-  changed |= state.authority.refresh();
-  changed |= state.certificate.refresh();
-  changed |= state.key.refresh();
-  if (!changed) return state.client;
-  HttpClientOptions options;
-  options.timeouts = state.config.timeouts;
-  options.url = state.config.server;
-  options.tls =
-      ClientTls{state.authority.content, state.certificate.content, state.key.content, state.config.server_name};
-  auto made = HttpClient::make(std::move(options));
-  if (made) {
-    state.client = std::move(*made);
-  } else if (state.client == nullptr) {
-    return std::unexpected(made.error());
-  }
-  return state.client;  // files in the middle of a rotation do not replace a client that works
-}
-
-void ApiClient::authorize(HttpRequest& request) {
-  State& state = *state_;
-  const std::lock_guard lock(state.mutex);
-  state.token.refresh();
+  if (auto ready = state.refresh(); !ready) return std::unexpected(ready.error());
   const auto token = base::trim(state.token.content);
   if (!token.empty()) request.headers.push_back({"Authorization", "Bearer " + std::string(token)});
   request.headers.push_back({"Accept", "application/json"});
+  return Session{state.client, state.cancellation};
 }
 
 void ApiClient::interrupt() {
@@ -180,14 +183,9 @@ void ApiClient::interrupt() {
 }
 
 base::Result<ApiResponse> ApiClient::call(std::string_view verb, HttpRequest request) {
-  auto http = client();
-  if (!http) return std::unexpected(http.error());
-  authorize(request);
-  const auto cancellation = [this] {
-    const std::lock_guard lock(state_->mutex);
-    return state_->cancellation;
-  }();
-  auto response = (*http)->send(request, cancellation.get());
+  const auto session = begin(request);
+  if (!session) return std::unexpected(session.error());
+  auto response = session->http->send(request, session->cancellation.get());
   if (observer_) observer_(verb, response ? response->status : 0);
   if (!response) return std::unexpected(response.error());
   return ApiResponse{response->status, std::move(response->body), read_retry_after(*response)};
@@ -261,8 +259,6 @@ base::Result<ApiClient::Listed> ApiClient::list(const std::string& path, const L
 
 WatchEnd ApiClient::watch(const std::string& path, const WatchOptions& options, const EventReceiver& on_event,
                           Cancellation& cancellation) {
-  auto http = client();
-  if (!http) return {WatchEnd::Kind::failed, http.error().to_string(), {}};
   const auto query = Query{}
                          .add("watch", "1")
                          .add("allowWatchBookmarks", "true")
@@ -272,10 +268,11 @@ WatchEnd ApiClient::watch(const std::string& path, const WatchOptions& options, 
                          .add("timeoutSeconds", std::to_string(options.timeout.count()))
                          .text();
   HttpRequest request{.target = path + query};
-  authorize(request);
+  const auto session = begin(request);
+  if (!session) return {WatchEnd::Kind::failed, session.error().to_string(), {}};
   WatchEnd end;
   std::size_t lines = 0;
-  auto response = (*http)->stream_lines(
+  auto response = session->http->stream_lines(
       request, options.read_timeout,
       [&](std::string_view line) { return ++lines, line.empty() || take_event(line, on_event, end); }, cancellation);
   if (observer_) observer_("watch", response ? response->status : 0);

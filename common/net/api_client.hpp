@@ -127,8 +127,12 @@ class ApiClient {
  private:
   ApiClient(ApiConfig config, Observer observer);
   [[nodiscard]] base::Result<ApiResponse> call(std::string_view verb, HttpRequest request);
-  [[nodiscard]] base::Result<std::shared_ptr<HttpClient>> client();
-  void authorize(HttpRequest& request);
+  /// With what a request is sent, as things are now; `request` gets its headers.
+  struct Session {
+    std::shared_ptr<HttpClient> http;
+    std::shared_ptr<Cancellation> cancellation;
+  };
+  [[nodiscard]] base::Result<Session> begin(HttpRequest& request);
 
   struct State;
   std::unique_ptr<State> state_;

@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -11,7 +12,7 @@ namespace net {
 /// Where the API server is and how to prove who we are. Files are read again when they change; what stands in the
 /// `_pem` and `token` members is fixed, unless a kubeconfig says it.
 struct ApiConfig {
-  /// The kubeconfig that says all the rest but `timeouts`; empty in a cluster.
+  /// The kubeconfig that says all the rest but `timeouts` and `look_every`; empty in a cluster.
   std::string kubeconfig;
   /// "https://10.96.0.1:443"
   std::string server;
@@ -27,6 +28,9 @@ struct ApiConfig {
   std::string server_name;
   /// Of every request but watches, which have their own.
   HttpTimeouts timeouts;
+  /// How often the files are looked at, at most: to ask for all of them before each request was a fiftieth of the CPU
+  /// of a burst.
+  std::chrono::milliseconds look_every{1000};
 
   /// The server is at an IPv6 address. In a cluster that is the first family of its Services, and of its Pods.
   [[nodiscard]] bool is_ipv6() const { return server.starts_with("https://["); }

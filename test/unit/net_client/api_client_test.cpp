@@ -193,13 +193,20 @@ TEST_CASE("the token is read again when its file changes, and a line end in it d
   net::ApiConfig config;
   config.server = server.url();
   config.token_file = path;
+  config.look_every = 0ms;
   const auto client = net::ApiClient::make(config);
   REQUIRE(client);
   REQUIRE((*client)->get("/a"));
   REQUIRE(base::write_file(path, "second"));
   REQUIRE((*client)->get("/b"));
+  config.look_every = 1h;
+  const auto rare = net::ApiClient::make(config);
+  REQUIRE(rare);
+  REQUIRE(base::write_file(path, "third"));
+  REQUIRE((*rare)->get("/c"));
   const std::lock_guard lock(mutex);
-  REQUIRE(heads.size() == 2);
+  REQUIRE(heads.size() == 3);
+  CHECK_THAT(heads[2], ContainsSubstring("Authorization: Bearer second\r\n"));
   CHECK_THAT(heads[0], ContainsSubstring("Authorization: Bearer first\r\n"));
   CHECK_THAT(heads[1], ContainsSubstring("Authorization: Bearer second\r\n"));
 }
@@ -217,8 +224,9 @@ TEST_CASE(
                                  url + "'}}]\nusers: [{name: u, user: {token: t}}]\n"));
   };
   write(first.url());
-  const auto config = net::read_kubeconfig(path);
+  auto config = net::read_kubeconfig(path);
   REQUIRE(config);
+  config->look_every = 0ms;
   const auto client = net::ApiClient::make(*config);
   REQUIRE(client);
   REQUIRE((*client)->get(kMaps));
@@ -258,6 +266,7 @@ TEST_CASE("the authority is read again when its file changes: the API server may
   config.server = "https://127.0.0.1:" + std::to_string(server->port());
   config.server_name = "api.test";
   config.ca_file = folder / "ca.crt";
+  config.look_every = 0ms;
   const auto client = net::ApiClient::make(config);
   REQUIRE(client);
   REQUIRE((*client)->get("/"));
