@@ -19,7 +19,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr milliseconds kPause{1000};
+/// Until the priority classes could be read.
+constexpr milliseconds kClassesRetry{1000};
 /// At the start, until the certificates are in force.
 constexpr milliseconds kImpatientPause{200};
 /// Three reads each time. Until it is noticed that a configuration was made anew, its webhook has no CA and every apply
@@ -241,7 +242,6 @@ void Program::keep_house() {
   bool was_leading = false;
   milliseconds pause = kImpatientPause;
   while (!stopping_.wait_for(pause)) {
-    pause = certificates_ && !certificates_->in_force() ? kImpatientPause : kPause;
     const auto now = Clock::now();
     const bool leading = leading_;
     if (certificates_ && (now >= certificates_due || leading != was_leading)) {
@@ -249,6 +249,7 @@ void Program::keep_house() {
       certificates_due = now + (certificates_->in_force() ? kCertificatePause : kCertificateRetry);
     }
     was_leading = leading;
+    pause = certificates_ && !certificates_->in_force() ? kImpatientPause : kCertificatePause;
     if (now < slow_due) continue;
     slow_due = now + kSlowChecks;
     if (!std::exchange(rights_checked, true)) check_rights();
@@ -306,7 +307,7 @@ void Program::read_priority_classes() {
     if (problem != said) base::log::warning("priority-classes-not-read", {{"problem", problem}});
     said = std::move(problem);
     if (listed && listed->status == 403) return;  // it is for the table of rights to say
-  } while (!stopping_.wait_for(kPause));
+  } while (!stopping_.wait_for(kClassesRetry));
 }
 
 }  // namespace reconciler

@@ -46,7 +46,7 @@ constexpr milliseconds kLargeBodyPause{2'000};
 constexpr milliseconds kSweepPeriod{200};
 /// Without a connection: wake-ups are what a server costs at rest. One comes all the same, should the thread that takes
 /// the next connection be long at work.
-constexpr milliseconds kRestPeriod{5'000};
+constexpr milliseconds kRestPeriod{30'000};
 /// A fresh connection that a client opened just before the end may still send its first request.
 constexpr milliseconds kFreshGrace{500};
 
