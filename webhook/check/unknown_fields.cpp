@@ -42,8 +42,7 @@ std::string_view longer_or_shorter(std::string_view word, const std::vector<std:
   constexpr std::size_t kShortest = 4;
   std::string_view best;
   for (const auto candidate : candidates) {
-    const auto& [part, whole] =
-        word.size() < candidate.size() ? std::pair(word, candidate) : std::pair(candidate, word);
+    const auto [part, whole] = word.size() < candidate.size() ? std::pair(word, candidate) : std::pair(candidate, word);
     const bool holds = part.size() >= kShortest && !std::ranges::search(whole, part, same_letter).empty();
     if (holds && (best.empty() || candidate.size() < best.size())) best = candidate;
   }
@@ -128,9 +127,15 @@ class Search {
     constexpr std::size_t kFewFields = 6;
     const auto meant = [](std::string_view field) { return "did you mean " + std::string(field) + "?"; };
     word = word.substr(0, 64);
+    // Who takes `name` for the name to serve a Model under writes the Model somewhere else.
+    if (owner.name.starts_with("spec.models[") && owner.missing.empty() && (word == "modelRef" || word == "model"))
+      return "name is the Model's own, and other names to serve it under are its aliases";
     if (const auto near = base::nearest(word, owner.fields); !near.empty()) return meant(near);
-    if (owner.missing.size() == 1) return "did you mean " + std::string(owner.missing[0]) + ", which is missing?";
-    if (const auto place = elsewhere(word); !place.empty()) return meant(place);
+    const auto place = elsewhere(word);
+    // What a list's item lacks is nearer than what has that name outside.
+    if (owner.missing.size() == 1 && (place.empty() || owner.name.ends_with(']')))
+      return "did you mean " + std::string(owner.missing[0]) + ", which is missing?";
+    if (!place.empty()) return meant(place);
     if (const auto like = longer_or_shorter(word, owner.fields); !like.empty()) return meant(like);
     if (owner.fields.size() > kFewFields) return "kubectl explain lists the fields";
     return "its fields: " + base::join({owner.fields.begin(), owner.fields.end()}, ", ");

@@ -38,6 +38,13 @@ std::string service(const std::string& spec) {
          spec;
 }
 
+/// A service of one entry in spec.models.
+std::string serving(const std::string& entry) {
+  return "apiVersion: inference.llmkube.dev/v1alpha1\nkind: InferenceService\nmetadata: {name: edge}\n"
+         "spec: {runtime: llamacpp-router, models: [" +
+         entry + "]}\n";
+}
+
 }  // namespace
 
 TEST_CASE("a clean file is clean") {
@@ -99,6 +106,12 @@ TEST_CASE("unknown fields are found at any depth, with what was meant") {
   CHECK_THAT(check(service("  modelCache: {size: 1Gi}\n")).out, ContainsSubstring("its fields: claimName"));
   CHECK_THAT(check(service("  env: [{value: a, key: A}]\n")).out,
              ContainsSubstring("did you mean name, which is missing?"));
+  CHECK_THAT(check(serving("{name: x, modelRef: a}")).out, ContainsSubstring("name is the Model's own"));
+  CHECK_THAT(check(serving("{modelRef: a}")).out, ContainsSubstring("did you mean name, which is missing?"));
+  const std::string model = "apiVersion: inference.llmkube.dev/v1alpha1\nkind: Model\nmetadata: {name: a}\nspec: ";
+  CHECK_THAT(check(model + "{url: 'https://h/a.gguf'}\n").out,
+             ContainsSubstring("did you mean source, which is missing?"));
+  CHECK_THAT(check(model + "{gpu: {count: 1}}\n").out, ContainsSubstring("did you mean spec.hardware.gpu?"));
   CHECK_THAT(check(service("  env:\n  - name: A\n    vlaue: b\n")).out, ContainsSubstring("spec.env[0].vlaue"));
   CHECK_THAT(check(service("  router: {scheduling: {polcy: Fair}}\n")).out, ContainsSubstring("did you mean policy?"));
 }
