@@ -35,7 +35,7 @@ class Program {
   struct Surroundings {
     Reflector::Timing reflector;
     Sampler::Timing sampler;
-    Sampler::Fetch fetch = fetch_from_pod;
+    Sampler::Fetch fetch = fetch_from_pods;
     Sampler::KnockAt knock = knock_at;
     std::chrono::milliseconds lease_duration{15000};
     std::chrono::milliseconds lease_renew{5000};

@@ -1,15 +1,25 @@
 #pragma once
+#include <cstddef>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "common/base/error.hpp"
 
 namespace reconciler {
 
-/// A GET of one request on one connection; `ip` of either family.
-[[nodiscard]] std::string get_request(const std::string& ip, int port, const std::string& path);
+/// What a program in a Pod is asked for.
+struct PodQuestion {
+  /// Of the Pod, of either family.
+  std::string ip;
+  int port = 0;
+  std::string path;
+};
+/// The body of a 200 or why there is none, and to which of the questions, counted from 0.
+using PodAnswered = std::function<void(std::size_t, base::Result<std::string>)>;
 
-/// GET over plain HTTP, with at most 1.5 s for all of it: the body of a 200, or why there is none. Our own programs
-/// answer, a thousand of them in turn, so this is a few system calls and no more: no redirects, no chunks.
-[[nodiscard]] base::Result<std::string> fetch_from_pod(const std::string& ip, int port, const std::string& path);
+/// Asks all of them at once over plain HTTP, with at most 1.5 s for all of each answer, and gives each as it comes.
+/// Returns when the last one has come.
+void fetch_from_pods(const std::vector<PodQuestion>& questions, const PodAnswered& answered);
 
 }  // namespace reconciler

@@ -2,11 +2,9 @@
 
 #include <cerrno>
 #include <chrono>
-#include <string_view>
+#include <utility>
 
-#include "common/net/head.hpp"
-#include "reconciler/sample/connection.hpp"
-#include "reconciler/sample/fetch.hpp"
+#include "reconciler/sample/exchange.hpp"
 
 namespace reconciler {
 namespace {
@@ -16,21 +14,32 @@ namespace {
 /// finds the Service open.
 constexpr std::chrono::milliseconds kPatience{2500};
 
+Knock read(const Answer& answer) {
+  switch (answer.end) {
+    case Answer::End::not_connected:
+      return answer.error == ECONNREFUSED ? Knock::refused : Knock::unknown;
+    case Answer::End::cut:  // who hangs up without a word is on its way out
+      return Knock::refused;
+    case Answer::End::late:
+      return Knock::unknown;
+    case Answer::End::complete:
+      return answer.status == 503 ? Knock::refused : Knock::open;
+  }
+  std::unreachable();
+}
+
 }  // namespace
 
 Knock knock_at(const std::string& ip, int port) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  auto connection = Connection::open(ip, port, deadline);
-  if (!connection) return connection.error() == ECONNREFUSED ? Knock::refused : Knock::unknown;
-  std::string answer;
-  if (connection->send(get_request(ip, port, "/health"))) {
-    if (const auto size = connection->receive_head(answer)) {
-      const auto head = net::read_response_head(std::string_view(answer).substr(0, *size));
-      return head && head->status == 503 ? Knock::refused : Knock::open;
-    }
-  }
-  // Who hangs up without a word is on its way out.
-  return std::chrono::steady_clock::now() < deadline ? Knock::refused : Knock::unknown;
+  Knock knock = Knock::unknown;
+  const Question question{.ip = ip,
+                          .port = port,
+                          .path = "/health",
+                          .until = Question::Until::head,
+                          .connect_for = kPatience,
+                          .patience = kPatience};
+  ask_all({question}, [&](std::size_t, const Answer& answer) { knock = read(answer); });
+  return knock;
 }
 
 }  // namespace reconciler

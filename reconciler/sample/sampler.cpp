@@ -1,6 +1,8 @@
 #include "reconciler/sample/sampler.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <functional>
 #include <utility>
 
@@ -12,7 +14,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kLate{5};
+/// Pods that one thread asks at once.
+constexpr std::size_t kAtOnce = 32;
 
 /// What the one said does not count for the other.
 bool differs(const Sampler::Target& now, const Sampler::Target& before) {
@@ -141,13 +144,16 @@ std::chrono::nanoseconds Sampler::interval(const State& state, Time now) const {
                     std::chrono::nanoseconds(timing_.settled), std::chrono::nanoseconds(timing_.settled_longest));
 }
 
-Sampler::Time Sampler::next_turn(Time asked, std::chrono::nanoseconds pace, const Timing& timing) {
+Sampler::Time Sampler::next_turn(Time asked, std::chrono::nanoseconds pace) {
+  // A power of two: the turns of one pace are turns of every quicker one as well, however many there are.
+  const std::chrono::nanoseconds span(
+      std::bit_floor(std::max<std::uint64_t>(static_cast<std::uint64_t>(pace.count()) / 8, 1)));
   const Time due = asked + pace;
-  return pace < timing.settled ? due : due - due.time_since_epoch() % (timing.settled / 5);
+  return due - due.time_since_epoch() % span;
 }
 
 Sampler::Time Sampler::due_after(Time asked, const State& state, Time now) const {
-  return next_turn(asked, interval(state, now), timing_);
+  return next_turn(asked, interval(state, now));
 }
 
 void Sampler::run() {
@@ -160,19 +166,59 @@ void Sampler::run() {
       earlier_.wait_until(lock, due);
       has_watcher_ = false;
     } else {
-      const Place& place = *schedule_.begin()->second;
-      schedule_.erase(schedule_.begin());
-      // Another thread is woken only for what is late already: most answers come in no time.
-      if (!schedule_.empty() && schedule_.begin()->first + kLate <= Clock::now()) wake_.notify_one();
-      ask(lock, place);
+      const auto places = take_due(Clock::now());
+      if (!schedule_.empty()) wake_.notify_one();  // another watches the clock: of these, one may hang
+      if (places.front()->what == What::front) {
+        ask_service(lock, *places.front());
+      } else {
+        ask_pods(lock, places);
+      }
     }
   }
 }
 
-void Sampler::ask(std::unique_lock<std::mutex>& lock, const Place& place) {
-  places_.at(place).asking = true;
-  const Target asked_of = places_.at(place).target;
-  const bool is_news = place.what == What::front ? knock(lock, place) : ask_pod(lock, place);
+std::vector<const Sampler::Place*> Sampler::take_due(Time now) {
+  std::vector<const Place*> due;
+  for (auto at = schedule_.begin(); at != schedule_.end() && at->first <= now && due.size() < kAtOnce;) {
+    const bool is_service = at->second->what == What::front;
+    if (is_service && !due.empty()) {
+      ++at;
+      continue;
+    }
+    due.push_back(at->second);
+    at = schedule_.erase(at);
+    if (is_service) break;
+  }
+  for (const auto* place : due) places_.at(*place).asking = true;
+  return due;
+}
+
+void Sampler::ask_pods(std::unique_lock<std::mutex>& lock, const std::vector<const Place*>& pods) {
+  std::vector<Target> targets;
+  std::vector<PodQuestion> questions;
+  for (const auto* place : pods) {
+    const bool is_agent = place->what == What::agent;
+    targets.push_back(places_.at(*place).target);
+    questions.push_back(
+        {targets.back().ip, is_agent ? names::kAgentPort : names::kProgressPort, is_agent ? "/state" : "/progress"});
+  }
+  lock.unlock();
+  fetch_(questions, [&](std::size_t i, const base::Result<std::string>& body) {
+    lock.lock();
+    const bool is_news = take_answer(places_.at(*pods[i]), body);
+    settle(lock, *pods[i], targets[i], is_news);
+    lock.unlock();
+  });
+  lock.lock();
+}
+
+void Sampler::ask_service(std::unique_lock<std::mutex>& lock, const Place& place) {
+  const Target target = places_.at(place).target;
+  const bool is_news = knock(lock, place);
+  settle(lock, place, target, is_news);
+}
+
+void Sampler::settle(std::unique_lock<std::mutex>& lock, const Place& place, const Target& asked_of, bool is_news) {
   State& state = places_.at(place);
   state.asking = false;
   if (state.wanted_by.empty()) {
@@ -184,24 +230,12 @@ void Sampler::ask(std::unique_lock<std::mutex>& lock, const Place& place) {
     return schedule(place, state, now);  // it moved meanwhile: that was another's answer
   const bool is_first = std::exchange(state.asked, now) == Time{};
   if (is_news && !is_first) state.busy_until = now + timing_.busy_after_change;
-  if (is_news || is_first) {
-    const auto concerned = state.wanted_by;
-    schedule(place, state, due_after(now, state, now));
-    lock.unlock();
-    for (const auto& key : concerned) changed_(key);
-    lock.lock();
-  } else {
-    schedule(place, state, due_after(now, state, now));
-  }
-}
-
-bool Sampler::ask_pod(std::unique_lock<std::mutex>& lock, const Place& place) {
-  const std::string ip = places_.at(place).target.ip;
-  const bool is_agent = place.what == What::agent;
+  schedule(place, state, due_after(now, state, now));
+  if (!is_news && !is_first) return;
+  const auto concerned = state.wanted_by;
   lock.unlock();
-  const auto body = fetch_(ip, is_agent ? names::kAgentPort : names::kProgressPort, is_agent ? "/state" : "/progress");
+  for (const auto& key : concerned) changed_(key);
   lock.lock();
-  return take_answer(places_.at(place), body);
 }
 
 bool Sampler::take_answer(State& state, const base::Result<std::string>& body) const {
@@ -254,7 +288,6 @@ bool Sampler::knock(std::unique_lock<std::mutex>& lock, const Place& place) {
 }
 
 Knock Sampler::ask_for_endpoint(std::unique_lock<std::mutex>& lock, const Place& place) {
-  wake_.notify_one();  // an API server may take long: another thread watches the clock meanwhile
   lock.unlock();
   const auto has_endpoint = has_endpoint_(place.namespace_, place.name);
   lock.lock();

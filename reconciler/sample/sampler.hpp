@@ -14,22 +14,24 @@
 #include "common/base/rare.hpp"
 #include "reconciler/queue/key.hpp"
 #include "reconciler/reconcile/observed.hpp"
+#include "reconciler/sample/fetch.hpp"
 
 namespace reconciler {
 
 /// Asks the programs in Pods how they are: the agents for /state, the fetchers for /progress, by the Pod's IP and with
 /// short timeouts. A Pod is asked at once when it is first wanted, every 2 s while its service is on the way and for
 /// 20 s after it or its answer changed, else every 10 s; with many settled Pods more seldom, so that all of them
-/// together are asked 3 times a second, but each at least once in three minutes; those whose time comes within 2 s are
-/// asked in one go, since a wake-up costs more than an answer. Every 250 ms for a few seconds when the next answer is
-/// waited for: of an agent that is about to see a preset, of a fetcher that is nearly done. It also knocks at Services,
-/// every 250 ms for at most 10 s, until they no longer refuse. Of one that still does, or gives no answer, the API
-/// server is asked whether it has an endpoint; while it has none, both are asked at the pace of settled Pods. One that
-/// gave no answer at all is asked once more before: a refusal may have been lost on its way. Thread-safe.
+/// together are asked 3 times a second, but each at least once in three minutes. Every 250 ms for a few seconds when
+/// the next answer is waited for: of an agent that is about to see a preset, of a fetcher that is nearly done. Pods
+/// whose time comes within an eighth of their pace are asked at once, up to 32 of them, since a wake-up costs more than
+/// an answer; one that hangs holds up nobody but the thread that asked. It also knocks at Services, every 250 ms for at
+/// most 10 s, until they no longer refuse. Of one that still does, or gives no answer, the API server is asked whether
+/// it has an endpoint; while it has none, both are asked at the pace of settled Pods. One that gave no answer at all is
+/// asked once more before: a refusal may have been lost on its way. Thread-safe.
 class Sampler {
  public:
-  /// Body of a 200, or why there is none.
-  using Fetch = std::function<base::Result<std::string>(const std::string& ip, int port, const std::string& path)>;
+  /// As `fetch_from_pods`.
+  using Fetch = std::function<void(const std::vector<PodQuestion>& questions, const PodAnswered& answered)>;
   using KnockAt = std::function<Knock(const std::string& ip, int port)>;
   /// Whether a Service has a ready endpoint, or why that is not known.
   using HasEndpoint = std::function<base::Result<bool>(const std::string& namespace_, const std::string& service)>;
@@ -87,9 +89,9 @@ class Sampler {
   void run();
 
   using Time = std::chrono::steady_clock::time_point;
-  /// When one that was asked at `asked` is due again. At the pace of settled ones it is up to a fifth of
-  /// `timing.settled` early, so that those of one span have one time and are asked in one go.
-  [[nodiscard]] static Time next_turn(Time asked, std::chrono::nanoseconds pace, const Timing& timing);
+  /// When one that was asked at `asked` is due again: up to an eighth of its pace early, so that those of one span have
+  /// one time and are asked at once.
+  [[nodiscard]] static Time next_turn(Time asked, std::chrono::nanoseconds pace);
   void stop();
 
  private:
@@ -121,11 +123,17 @@ class Sampler {
     bool has_refused = false;
   };
 
-  /// Of these five, `place` is a key of `places_`, which stays there while it is being asked.
-  void ask(std::unique_lock<std::mutex>& lock, const Place& place);
+  // Places are keys of `places_`, which stay there while they are being asked.
   void schedule(const Place& place, State& state, Time due);
-  /// Asks a Pod or knocks at a Service, without the lock; true when the answer says something new.
-  [[nodiscard]] bool ask_pod(std::unique_lock<std::mutex>& lock, const Place& place);
+  /// Takes off the schedule whose time has come: one Service, or Pods.
+  [[nodiscard]] std::vector<const Place*> take_due(Time now);
+  /// Asks Pods, or knocks at a Service, without the lock.
+  void ask_pods(std::unique_lock<std::mutex>& lock, const std::vector<const Place*>& pods);
+  void ask_service(std::unique_lock<std::mutex>& lock, const Place& place);
+  /// Its question was answered, by the target that it was then: it gets its next turn, and who is concerned hears of
+  /// news.
+  void settle(std::unique_lock<std::mutex>& lock, const Place& place, const Target& asked_of, bool is_news);
+  /// True when the answer says something new.
   [[nodiscard]] bool knock(std::unique_lock<std::mutex>& lock, const Place& place);
   /// What a refusal after `knock_for` means, and no answer at all: the API server is asked.
   [[nodiscard]] Knock ask_for_endpoint(std::unique_lock<std::mutex>& lock, const Place& place);

@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -77,12 +78,13 @@ class Running {
     surroundings.lease_deadline = lease_.deadline;
     surroundings.patience = {.quiet = 100ms, .longest = 500ms};
     surroundings.queue = {.first_retry = 20ms, .longest_retry = 500ms, .rest = 50ms, .models_rest = 100ms};
-    surroundings.fetch = [this](const std::string& ip, int, const std::string& target) {
-      return node->answer(ip, target);
+    surroundings.fetch = [this](const auto& questions, const auto& answered) {
+      for (std::size_t i = 0; i < questions.size(); ++i) answered(i, node->answer(questions[i].ip, questions[i].path));
     };
     surroundings.sampler.knock = 50ms;
     surroundings.sampler.knock_for = knock_for;
     surroundings.knock = [this](const std::string& ip, int) {
+      ++knocks;
       return node->takes_connections(ip) ? reconciler::Knock::open : reconciler::Knock::refused;
     };
     auto made = reconciler::Program::make(options, std::move(surroundings));
@@ -173,6 +175,8 @@ class Running {
   static inline const std::string kGroup = "/apis/inference.llmkube.dev/v1alpha1/namespaces/edge/";
   /// Of the next program: how long a Service may refuse before it is asked whether it has endpoints.
   std::chrono::milliseconds knock_for = 10s;
+  /// So far.
+  std::atomic<int> knocks = 0;
   fakes::ApiServer server;
   std::unique_ptr<fakes::Node> node;
   std::unique_ptr<reconciler::Program> program;

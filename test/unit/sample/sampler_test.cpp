@@ -1,5 +1,6 @@
 #include "reconciler/sample/sampler.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <thread>
@@ -82,6 +83,8 @@ class Fixture {
   /// While true, whoever asks a Pod hangs.
   std::atomic<bool> hold = false;
   std::atomic<int> held = 0;
+  /// The most Pods that were asked at once.
+  std::atomic<std::size_t> most_at_once = 0;
   std::atomic<Knock> front = Knock::refused;
   /// What the API server says of the Service's endpoints; not to be changed once somebody knocks.
   std::function<base::Result<bool>()> has_endpoint = [] { return true; };
@@ -90,14 +93,18 @@ class Fixture {
 
  private:
   Sampler::Fetch fetch() {
-    return [this](const std::string& ip, int, const std::string&) {
-      if (hold) ++held;
-      while (hold) std::this_thread::sleep_for(1ms);
-      const std::lock_guard lock(mutex_);
-      ++asked;
-      last_ip_ = ip;
-      return answer_;
+    return [this](const std::vector<reconciler::PodQuestion>& pods, const reconciler::PodAnswered& answered) {
+      most_at_once = std::max(most_at_once.load(), pods.size());
+      for (std::size_t i = 0; i < pods.size(); ++i) answered(i, answer_of(pods[i].ip));
     };
+  }
+  base::Result<std::string> answer_of(const std::string& ip) {
+    if (hold) ++held;
+    while (hold) std::this_thread::sleep_for(1ms);
+    const std::lock_guard lock(mutex_);
+    ++asked;
+    last_ip_ = ip;
+    return answer_;
   }
   Sampler::KnockAt knock() {
     return [this](const std::string&, int) {
@@ -446,18 +453,31 @@ TEST_CASE("where no Service gives an answer, none is asked for a while") {
   CHECK(f.knocks == before);
 }
 
-TEST_CASE("settled Pods whose time comes within the same span are asked in one go") {
-  Sampler::Timing timing;
-  timing.settled = 10s;
-  const auto next = [&](std::chrono::milliseconds asked, std::chrono::nanoseconds pace) {
-    return Sampler::next_turn(Sampler::Time{asked}, pace, timing).time_since_epoch();
+TEST_CASE("the next turn of a Pod is up to an eighth of its pace early, the same for those of one span") {
+  const auto next = [](std::chrono::nanoseconds asked, std::chrono::nanoseconds pace) {
+    return Sampler::next_turn(Sampler::Time{asked}, pace).time_since_epoch();
   };
-  CHECK(next(20000ms, 10s) == 30s);
-  CHECK(next(21999ms, 10s) == 30s);
-  CHECK(next(22000ms, 10s) == 32s);
-  CHECK(next(21999ms, 13s) == 34s);
-  SECTION("others at their own pace, to the moment") {
-    CHECK(next(21999ms, 9999ms) == 31998ms);
-    CHECK(next(21999ms, 500ms) == 22499ms);
-  }
+  constexpr std::chrono::nanoseconds kSpan{1 << 30};  // a little more than a second
+  CHECK(next(20 * kSpan, 10 * kSpan) == 30 * kSpan);
+  CHECK(next(21 * kSpan - 1ns, 10 * kSpan) == 30 * kSpan);
+  CHECK(next(21 * kSpan, 10 * kSpan) == 31 * kSpan);
+  CHECK(next(21 * kSpan, 15 * kSpan + 1ns) == 36 * kSpan);
+  CHECK(next(21 * kSpan, 16 * kSpan) == 36 * kSpan);
+  CHECK(next({}, 5ns) == 5ns);
+  for (auto pace = 1ms; pace < 180s; pace = pace * 3 / 2 + 1ms) CHECK(next(12345ms, pace) > 12345ms + pace * 7 / 8);
+}
+
+TEST_CASE("Pods whose time has come are asked at once, at most 32 of them") {
+  Fixture f;
+  f.hold = true;  // both threads are busy until many are due
+  f->want(kOne, {{What::agent, "a", "10.0.0.1"}}, false);
+  REQUIRE(test::eventually([&] { return f.held == 1; }));
+  f->want(kTwo, {{What::agent, "b", "10.0.0.2"}}, false);
+  REQUIRE(test::eventually([&] { return f.held == 2; }));
+  std::vector<Sampler::Target> many;
+  for (int i = 0; i < 40; ++i) many.push_back({What::agent, "p" + std::to_string(i), "10.0.1." + std::to_string(i)});
+  f->want({Key::Kind::service, "edge", "many"}, many, false);
+  f.hold = false;
+  REQUIRE(f.asked_more(42));
+  CHECK(f.most_at_once == 32);
 }
