@@ -145,10 +145,13 @@ Outcome Controller::pass_service(const Key& key) {
   }
   ServiceDecision deciding(parts_.settings, *observed, parts_.clock.wall());
   want_samples(key, deciding.decision, *observed);
+  const bool knocks = deciding.decision.knock.has_value();
   const bool all_asked = is_all_asked(key, *observed);
   const Outcome outcome = deciding.decision.status_first ? say_then_do(key, *observed, deciding, all_asked)
                           : all_asked                    ? do_then_say(key, *observed, deciding)
                                                          : do_in_silence(key, deciding.decision);
+  const bool is_told = all_asked && !outcome.error && !outcome.look_again;
+  if (knocks && is_told && !deciding.decision.knock) want_samples(key, deciding.decision, *observed);
   look_again(key, deciding.decision, outcome);
   return outcome;
 }

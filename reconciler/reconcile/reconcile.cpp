@@ -137,7 +137,9 @@ ServiceDecision::ServiceDecision(const Settings& settings, const Observed& obser
 ServiceDecision::~ServiceDecision() = default;
 
 void ServiceDecision::add_status() {
-  if (basis_) decide_status(basis_->plan, basis_->diagnosis, now_, decision);
+  if (!basis_) return;
+  decide_status(basis_->plan, basis_->diagnosis, now_, decision);
+  if (!basis_->diagnosis.advertised.empty()) decision.knock.reset();
 }
 
 Decision reconcile(const Settings& settings, const Observed& observed, base::WallTime now) {

@@ -88,7 +88,8 @@ struct Decision {
   /// Those of `sample_agents` that are about to see another preset: asked several times a second, for a while.
   std::vector<std::string> sample_soon;
   std::chrono::milliseconds sample_every{2000};
-  /// Knock at this Service, at once and again while it refuses: its first names wait for it.
+  /// Knock at this Service, at once and again while it refuses: its first names wait for it. Nobody does any more once
+  /// a status with names is written.
   struct Front {
     std::string ip;
     int port = 0;

@@ -76,6 +76,18 @@ std::string right_of(const fakes::ApiServer::Call& call) {
 
 }  // namespace
 
+TEST_CASE("nobody knocks at a Service any more once its names are advertised") {
+  Running r;
+  r.add_all();
+  REQUIRE(r.all_ready());
+  CHECK(r.knocks >= 2);
+  CHECK(test::eventually([&] {
+    const int before = r.knocks;
+    std::this_thread::sleep_for(1s);  // three times the pace of settled ones
+    return r.knocks == before;
+  }));
+}
+
 TEST_CASE("a model that was removed while nobody was there leaves the status before it leaves the preset") {
   Running r;
   r.add_all();
