@@ -19,6 +19,7 @@ struct NoContent {};
 
 template <class View>
 struct Stored {
+  using Kept = View;
   View view;
   Ownership ownership;
   [[no_unique_address]] std::conditional_t<kIsApplied<View>, std::uint64_t, NoContent> content{};
@@ -63,6 +64,12 @@ bool has_own_status(Resource resource) { return resource == Resource::service ||
 
 bool is_ours(const Settings& settings, const std::string& runtime) {
   return std::find(settings.runtimes.begin(), settings.runtimes.end(), runtime) != settings.runtimes.end();
+}
+
+/// The spec is the one that we know: the API server counts its changes, and no label that it lets in is a mistake.
+bool is_generation_of(const LiveObject& known, const base::JsonValue& object) {
+  return known.generation != 0 && known.generation == base::int_at(object, {"metadata", "generation"}) &&
+         known.uid == base::string_at(object, {"metadata", "uid"});
 }
 
 bool same_generation(const ObjectMeta& a, const ObjectMeta& b) {
@@ -296,11 +303,13 @@ void note_service_change(Concerned& concerned, const KeptService* before, const 
 template <class View>
 void note_service_change(Concerned&, const View*, const View*) {}
 
-/// A service is judged on the way, by the rules of this site.
-template <class Decode>
-auto decode_here(Decode decode, const base::JsonValue& object, const Settings& settings) {
-  if constexpr (std::is_invocable_v<Decode, const base::JsonValue&, const rules::Site&>) {
-    return decode(object, settings.site());
+/// A service is judged on the way, by the rules of this site. `same`: what is kept of this very spec, or null.
+template <class Decode, class View>
+View decode_here(Decode decode, const base::JsonValue& object, const Settings& settings, const View* same) {
+  if constexpr (std::is_same_v<View, KeptService>) {
+    return decode(object, settings.site(), same);
+  } else if constexpr (std::is_same_v<View, KeptModel>) {
+    return decode(object, same);
   } else {
     return decode(object);
   }
@@ -323,15 +332,25 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
   // The watch tells of our own writes what their answers told already.
   const auto known = live(resource, namespace_, name);
   if (known && known->resource_version == base::string_at(object, {"metadata", "resourceVersion"})) return;
+  const bool same_spec = has_own_status(resource) && known && is_generation_of(*known, object);
   Concerned concerned(settings_, namespace_);
   bool replaced = false;
   bool is_held = false;
   Namespace::of(resource, [&](auto table_of, auto decode) {
-    using View = decltype(decode_here(decode, object, settings_));
+    using View = std::remove_cvref_t<decltype(std::declval<Namespace&>().*table_of)>::mapped_type::Kept;
+    std::optional<View> same;
+    if (same_spec) {
+      const std::lock_guard lock(mutex_);
+      const auto& table = (*namespaces_.at(namespace_)).*table_of;
+      if (const auto found = table.find(name); found != table.end()) same = found->second.view;
+    }
     // Outside the lock: this is the long part.
-    Stored<View> now{decode_here(decode, object, settings_), read_ownership(object)};
+    Stored<View> now{decode_here(decode, object, settings_, same ? &*same : nullptr), read_ownership(object)};
     // Who wrote it knows what was applied; it is for those who come later.
-    if constexpr (kIsApplied<View>) now.content = source == Source::write ? 0 : content_of_ours(object);
+    if constexpr (kIsApplied<View>) {
+      const bool is_own = source == Source::write || (known && known->ownership.ours != 0 && known->content == 0);
+      now.content = is_own ? 0 : content_of_ours(object);
+    }
     const View& view = now.view;
 
     const std::lock_guard lock(mutex_);

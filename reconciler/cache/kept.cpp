@@ -28,7 +28,14 @@ void set_metadata(const ObjectMeta& meta, kube::ObjectMeta& to) {
 
 }  // namespace
 
-KeptService keep_service(const base::JsonValue& object, const rules::Site& site) {
+KeptService keep_service(const base::JsonValue& object, const rules::Site& site, const KeptService* same) {
+  if (same != nullptr) {
+    KeptService kept = *same;
+    kept.meta = decode_meta(object);
+    kept.status = status_text(object);
+    kept.phase = phase_of(object);
+    return kept;
+  }
   auto decoded = decode_service(object, site);
   return {std::move(decoded.meta),
           std::move(decoded.mistakes),
@@ -39,7 +46,8 @@ KeptService keep_service(const base::JsonValue& object, const rules::Site& site)
           phase_of(object)};
 }
 
-KeptModel keep_model(const base::JsonValue& object) {
+KeptModel keep_model(const base::JsonValue& object, const KeptModel* same) {
+  if (same != nullptr) return {decode_meta(object), same->mistakes, same->spec, status_text(object), phase_of(object)};
   auto decoded = decode_model(object);
   return {std::move(decoded.meta), std::move(decoded.mistakes), spec_of(object), std::move(decoded.status),
           phase_of(object)};

@@ -33,8 +33,9 @@ struct KeptModel {
   bool operator==(const KeptModel&) const = default;
 };
 
-[[nodiscard]] KeptService keep_service(const base::JsonValue& object, const rules::Site& site);
-[[nodiscard]] KeptModel keep_model(const base::JsonValue& object);
+/// `same`: what is kept of this object with this very spec, or null; then the spec is not read and judged once more.
+[[nodiscard]] KeptService keep_service(const base::JsonValue& object, const rules::Site& site, const KeptService* same);
+[[nodiscard]] KeptModel keep_model(const base::JsonValue& object, const KeptModel* same);
 /// The views as they were.
 [[nodiscard]] ServiceObject view_of(const KeptService& kept);
 [[nodiscard]] ModelObject view_of(const KeptModel& kept);

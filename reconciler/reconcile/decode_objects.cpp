@@ -11,12 +11,12 @@ std::string mistakes_of(const base::JsonValue& object, const rules::Site& site) 
   return base::join(rules::error_lines(rules::validate(object, site)), "\n");
 }
 
-std::string status_of(const base::JsonValue& object) {
+}  // namespace
+
+std::string status_text(const base::JsonValue& object) {
   const auto* status = base::find(object, "status");
   return status != nullptr && status->IsObject() ? base::to_text(*status) : "{}";
 }
-
-}  // namespace
 
 bool advertises_some(const base::JsonValue& object) {
   const auto* advertised = base::find_path(object, {"status", "advertisedModels"});
@@ -28,7 +28,7 @@ ServiceObject decode_service(const base::JsonValue& object, const rules::Site& s
   service.view = std::make_shared<const api::InferenceService>(api::decode_inference_service(object));
   service.meta = decode_meta(object);
   service.mistakes = mistakes_of(object, site);
-  service.status = status_of(object);
+  service.status = status_text(object);
   service.advertises = advertises_some(object);
   return service;
 }
@@ -38,7 +38,7 @@ ModelObject decode_model(const base::JsonValue& object) {
   model.view = std::make_shared<const api::Model>(api::decode_model(object));
   model.meta = decode_meta(object);
   model.mistakes = mistakes_of(object, {});
-  model.status = status_of(object);
+  model.status = status_text(object);
   return model;
 }
 

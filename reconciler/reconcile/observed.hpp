@@ -281,6 +281,8 @@ struct ObservedModel {
 [[nodiscard]] std::string preset_hash(std::string_view models_ini);
 
 [[nodiscard]] ObjectMeta decode_meta(const base::JsonValue& object);
+/// `status` as compact JSON text; "{}" when there is none.
+[[nodiscard]] std::string status_text(const base::JsonValue& object);
 /// Whether status.advertisedModels of a service names some.
 [[nodiscard]] bool advertises_some(const base::JsonValue& object);
 [[nodiscard]] ServiceObject decode_service(const base::JsonValue& object, const rules::Site& site);

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/api/inference_service.hpp"
 #include "test/catch.hpp"
 
 using namespace reconciler;
@@ -23,6 +24,8 @@ Json object(const std::string& name, Json labels = Json::object()) {
 
 Json service(const std::string& name, const std::vector<std::string>& models) {
   Json out = object(name);
+  out["apiVersion"] = "inference.llmkube.dev/v1alpha1";
+  out["kind"] = "InferenceService";
   out["spec"] = {{"runtime", "llamacpp-router"}, {"models", Json::array()}};
   for (const auto& model : models) out["spec"]["models"].push_back({{"name", model}});
   return out;
@@ -67,6 +70,7 @@ TEST_CASE("a Model concerns itself and the services that name it, as they are no
   f.put(Resource::service, changed);
   CHECK(f.told() == Fixture::Words{"s:two", "m:a", "m:b"});  // b may be wanted no more
   Json other = model("b");
+  other["metadata"]["generation"] = 2;
   other["spec"]["source"] = "http://host/other";
   f.put(Resource::model, other);
   CHECK(f.told() == Fixture::Words{"m:b", "s:one"});
@@ -80,6 +84,37 @@ TEST_CASE("a service whose spec did not change concerns only itself") {
   next["status"] = {{"phase", "Creating"}};
   f.put(Resource::service, next);
   CHECK(f.told() == Fixture::Words{"s:one"});
+}
+
+TEST_CASE("of a spec that is known already only metadata and status are read, of its next generation everything") {
+  Fixture f;
+  Json wrong = service("one", {"a"});
+  wrong["spec"]["models"][0]["contextSize"] = -1;
+  f.put(Resource::service, wrong);
+  const auto first = f.cache.observe_service("edge", "one", nullptr)->service;
+  CHECK(first.mistakes.find("contextSize") != std::string::npos);
+
+  wrong["metadata"]["resourceVersion"] = std::to_string(++next_version);
+  wrong["status"] = {{"phase", "Failed"}, {"advertisedModels", {"a"}}};
+  f.put(Resource::service, wrong);
+  const auto second = f.cache.observe_service("edge", "one", nullptr)->service;
+  CHECK(second.mistakes == first.mistakes);
+  CHECK(second.view->spec.models.size() == 1);
+  CHECK(second.meta.resource_version == std::to_string(next_version));
+  CHECK(second.status == R"({"advertisedModels":["a"],"phase":"Failed"})");
+  CHECK(second.advertises);
+
+  Json right = service("one", {"b", "c"});
+  right["metadata"]["generation"] = 2;
+  SECTION("of the same object") {}
+  SECTION("of another one of this name, which counts anew") {
+    right["metadata"]["generation"] = 1;
+    right["metadata"]["uid"] = "another";
+  }
+  f.put(Resource::service, right);
+  const auto third = f.cache.observe_service("edge", "one", nullptr)->service;
+  CHECK(third.mistakes.empty());
+  CHECK(third.view->spec.models.size() == 2);
 }
 
 TEST_CASE("a new version in which nothing of ours changed concerns nobody, and is the one that is kept") {
