@@ -30,8 +30,8 @@ constexpr seconds kCertificateRetry{2};
 constexpr std::chrono::minutes kSlowChecks{10};
 /// While the CRD lacks fields: somebody will mend it soon.
 constexpr seconds kCrdRetry{30};
-/// A Pod that does not answer holds one of them for up to 1.5 s.
-constexpr int kSamplerThreads = 4;
+/// Pods that do not answer, however many, hold one of them for up to 1.5 s, a Service for 2.5 s; the other goes on.
+constexpr int kSamplerThreads = 2;
 
 /// Unique per process, and readable: the Pod's name.
 std::string identity() {
