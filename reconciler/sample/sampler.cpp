@@ -288,12 +288,14 @@ bool Sampler::knock(std::unique_lock<std::mutex>& lock, const Place& place) {
 }
 
 Knock Sampler::ask_for_endpoint(std::unique_lock<std::mutex>& lock, const Place& place) {
+  State& state = places_.at(place);
+  const bool had_none = state.front == Knock::no_endpoint;
+  if (std::exchange(api_is_asked_, true)) return had_none ? Knock::no_endpoint : Knock::refused;
   lock.unlock();
   const auto has_endpoint = has_endpoint_(place.namespace_, place.name);
   lock.lock();
-  State& state = places_.at(place);
+  api_is_asked_ = false;
   const Time now = Clock::now();
-  const bool had_none = state.front == Knock::no_endpoint;
   if (has_endpoint ? !*has_endpoint : had_none)
     return now - state.first_knock < timing_.knock_for ? Knock::refused : Knock::no_endpoint;
   if (!had_none) return Knock::unknown;

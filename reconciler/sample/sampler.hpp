@@ -135,7 +135,8 @@ class Sampler {
   void settle(std::unique_lock<std::mutex>& lock, const Place& place, const Target& asked_of, bool is_news);
   /// True when the answer says something new.
   [[nodiscard]] bool knock(std::unique_lock<std::mutex>& lock, const Place& place);
-  /// What a refusal after `knock_for` means, and no answer at all: the API server is asked.
+  /// What a refusal after `knock_for` means, and no answer at all: the API server is asked. It may take long, so it is
+  /// asked by one thread at a time; meanwhile the other Services are as they were.
   [[nodiscard]] Knock ask_for_endpoint(std::unique_lock<std::mutex>& lock, const Place& place);
   [[nodiscard]] bool take_answer(State& state, const base::Result<std::string>& body) const;
   [[nodiscard]] std::chrono::nanoseconds interval(const State& state, Time now) const;
@@ -159,6 +160,7 @@ class Sampler {
   std::map<Key, std::vector<const Place*>> wanted_;
   /// Keys of `places_`.
   std::set<std::pair<Time, const Place*>> schedule_;
+  bool api_is_asked_ = false;
   int silent_services_ = 0;
   Time blind_until_{};
   bool stopped_ = false;

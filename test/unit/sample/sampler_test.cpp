@@ -441,6 +441,25 @@ TEST_CASE("a Service that gives no answer and has no endpoint is one that has no
   CHECK(test::eventually([&] { return f->front(kOne) == Knock::unknown; }));
 }
 
+TEST_CASE("an API server that takes long holds one thread, however many Services wait for its word") {
+  auto timing = Fixture::quick();
+  timing.knock_for = 0ms;
+  std::atomic<bool> silent = true;
+  Fixture f(timing);
+  f.has_endpoint = [&]() -> base::Result<bool> {
+    while (silent) std::this_thread::sleep_for(1ms);
+    return true;
+  };
+  f->want(kOne, {kFront}, false);
+  CHECK(test::eventually([&] { return f.questions == 1; }));
+  f->want(kTwo, {kAgent, {What::front, "two", "10.96.0.10", 8080}}, false);
+  CHECK(f.asked_more(3));
+  CHECK(test::eventually([&] { return f->front(kTwo) == Knock::refused; }));
+  CHECK(f.questions == 1);
+  silent = false;
+  CHECK(test::eventually([&] { return f->front(kOne) == Knock::unknown && f->front(kTwo) == Knock::unknown; }));
+}
+
 TEST_CASE("where no Service gives an answer, none is asked for a while") {
   auto timing = Fixture::quick();
   timing.blind_for = timing.busy = timing.settled = 1h;
