@@ -1,6 +1,8 @@
-// load HOST_PORT PATH BODY_FILE CONNECTIONS REQUESTS — a closed loop of keep-alive TLS connections on one thread: each
-// connection has one request under way. Prints one line of JSON: requests, failures, seconds, latencies in
-// milliseconds.
+// load PORT PATH BODY_FILE CONNECTIONS REQUESTS RATE PID... — keep-alive TLS connections on one thread, each of which
+// has at most one request under way. RATE 0: a closed loop, each answer is followed by the next request. Else RATE
+// requests a second begin at their times, on connections that are free, so that all servers get the same load. Prints
+// one line of JSON: requests, failures, seconds, latencies in milliseconds (from the time at which it should have
+// begun), CPU seconds of the PIDs.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -45,7 +47,17 @@ struct Run {
   std::size_t started = 0;
   std::size_t done = 0;
   std::size_t failed = 0;
+  /// Requests a second; 0 in a closed loop.
+  double rate = 0;
+  Clock::time_point began;
   std::vector<double> latencies;
+
+  /// When the next request begins.
+  [[nodiscard]] Clock::time_point due() const {
+    if (rate == 0) return Clock::time_point::min();
+    return began + std::chrono::duration_cast<Clock::duration>(
+                       std::chrono::duration<double>(static_cast<double>(started) / rate));
+  }
 };
 
 int connect_to(std::uint16_t port) {
@@ -81,14 +93,15 @@ bool is_whole(const std::string& text, bool& good) {
 }
 
 void begin(Run& run, Connection& connection) {
+  connection.begun = run.rate == 0 ? Clock::now() : run.due();
   ++run.started;
   connection.sending = true;
   connection.sent = 0;
   connection.received.clear();
-  connection.begun = Clock::now();
 }
 
-/// Moves what can be moved; the epoll events to wait for, or 0 when this connection has nothing more to do.
+/// Moves what can be moved; the epoll events to wait for, or kNothing when this connection has nothing more to do for
+/// now.
 std::uint32_t advance(Run& run, Connection& connection) {
   char buffer[16384];
   for (;;) {
@@ -104,7 +117,7 @@ std::uint32_t advance(Run& run, Connection& connection) {
     if (count <= 0) {
       if (SSL_get_error(connection.ssl, count) == SSL_ERROR_WANT_READ) return kReadable;
       ++run.failed;
-      return 0;
+      return kNothing;
     }
     connection.received.append(buffer, static_cast<std::size_t>(count));
     bool good = false;
@@ -112,7 +125,7 @@ std::uint32_t advance(Run& run, Connection& connection) {
     ++run.done;
     if (!good) ++run.failed;
     run.latencies.push_back(std::chrono::duration<double, std::milli>(Clock::now() - connection.begun).count());
-    if (run.started >= run.wanted) return 0;
+    if (run.rate > 0 || run.started >= run.wanted) return kNothing;
     begin(run, connection);
   }
 }
@@ -141,28 +154,37 @@ double percentile(const std::vector<double>& sorted, double part) {
 
 void drive(Run& run, std::vector<std::unique_ptr<Connection>>& connections) {
   const int epoll = ::epoll_create1(0);
-  std::size_t active = 0;
-  const auto wait_for = [&](Connection& connection, std::uint32_t events, int operation) {
+  std::vector<Connection*> idle;
+  const auto go_on = [&](Connection& connection) {
     epoll_event event{};
-    event.events = events;
+    event.events = advance(run, connection);
     event.data.ptr = &connection;
-    ::epoll_ctl(epoll, operation, connection.fd, &event);
+    ::epoll_ctl(epoll, EPOLL_CTL_MOD, connection.fd, &event);
+    if (event.events == kNothing) idle.push_back(&connection);
   };
   for (auto& connection : connections) {
-    begin(run, *connection);
-    wait_for(*connection, EPOLLOUT, EPOLL_CTL_ADD);
-    ++active;
+    epoll_event event{};
+    event.data.ptr = connection.get();
+    ::epoll_ctl(epoll, EPOLL_CTL_ADD, connection->fd, &event);
+    idle.push_back(connection.get());
   }
   std::vector<epoll_event> events(256);
-  while (active > 0) {
-    const int count = ::epoll_wait(epoll, events.data(), static_cast<int>(events.size()), 10'000);
-    if (count <= 0) break;
-    for (int i = 0; i < count; ++i) {
-      auto& connection = *static_cast<Connection*>(events[static_cast<std::size_t>(i)].data.ptr);
-      const auto next = advance(run, connection);
-      if (next == 0) --active;
-      wait_for(connection, next, next == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD);
+  run.began = Clock::now();
+  while (run.failed == 0) {
+    while (!idle.empty() && run.started < run.wanted && run.due() <= Clock::now()) {
+      Connection* const connection = idle.back();
+      idle.pop_back();
+      begin(run, *connection);
+      go_on(*connection);
     }
+    if (idle.size() == connections.size() && run.started >= run.wanted) break;
+    auto left = std::chrono::nanoseconds(std::chrono::seconds{10});
+    if (!idle.empty() && run.started < run.wanted)
+      left = std::max<std::chrono::nanoseconds>(run.due() - Clock::now(), std::chrono::nanoseconds{0});
+    const timespec wait{left.count() / 1'000'000'000, left.count() % 1'000'000'000};
+    const int count = ::epoll_pwait2(epoll, events.data(), static_cast<int>(events.size()), &wait, nullptr);
+    if (count <= 0 && left >= std::chrono::seconds{10}) break;
+    for (int i = 0; i < count; ++i) go_on(*static_cast<Connection*>(events[static_cast<std::size_t>(i)].data.ptr));
   }
   ::close(epoll);
 }
@@ -170,7 +192,7 @@ void drive(Run& run, std::vector<std::unique_ptr<Connection>>& connections) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 6) return std::fprintf(stderr, "usage: load PORT PATH BODY_FILE CONNECTIONS REQUESTS PID...\n"), 2;
+  if (argc < 7) return std::fprintf(stderr, "usage: load PORT PATH BODY_FILE CONNECTIONS REQUESTS RATE PID...\n"), 2;
   ::signal(SIGPIPE, SIG_IGN);
   std::ifstream in(argv[3], std::ios::binary);
   const std::string body((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
@@ -179,6 +201,7 @@ int main(int argc, char** argv) {
                 " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
                 std::to_string(body.size()) + "\r\n\r\n" + body;
   run.wanted = std::strtoul(argv[5], nullptr, 10);
+  run.rate = std::strtod(argv[6], nullptr);
   SSL_CTX* context = SSL_CTX_new(TLS_client_method());
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   std::vector<std::unique_ptr<Connection>> connections;
@@ -187,11 +210,11 @@ int main(int argc, char** argv) {
     if (!connection) return std::fprintf(stderr, "cannot connect\n"), 1;
     connections.push_back(std::move(connection));
   }
-  const double cpu_before = cpu_seconds(argv + 6, argv + argc);
+  const double cpu_before = cpu_seconds(argv + 7, argv + argc);
   const auto begun = Clock::now();
   drive(run, connections);
   const std::chrono::duration<double> took = Clock::now() - begun;
-  const double cpu = cpu_seconds(argv + 6, argv + argc) - cpu_before;
+  const double cpu = cpu_seconds(argv + 7, argv + argc) - cpu_before;
   std::sort(run.latencies.begin(), run.latencies.end());
   std::printf(
       "{\"requests\":%zu,\"failed\":%zu,\"seconds\":%.3f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"cpu_seconds\":%.6f}\n",
