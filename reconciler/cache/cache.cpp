@@ -346,7 +346,7 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
     }
     // Outside the lock: this is the long part.
     Stored<View> now{decode_here(decode, object, settings_, same ? &*same : nullptr), read_ownership(object)};
-    // Who wrote it knows what was applied; it is for those who come later.
+    // Who applied it remembers what it was; this is for those who come later.
     if constexpr (kIsApplied<View>) {
       const bool is_own = source == Source::write || (known && known->ownership.ours != 0 && known->content == 0);
       now.content = is_own ? 0 : content_of_ours(object);

@@ -31,7 +31,7 @@ struct LiveObject {
   std::string resource_version;
   std::int64_t generation = 0;
   Ownership ownership;
-  /// `content_of_ours`; 0 when it is not known: where the answer to our own write was the last word.
+  /// `content_of_ours`; 0 when it is not known: of what this process applied itself, which it remembers.
   std::uint64_t content = 0;
 };
 
