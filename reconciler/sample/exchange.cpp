@@ -14,6 +14,7 @@
 #include <optional>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "common/net/head.hpp"
 
@@ -44,11 +45,11 @@ std::string request_of(const Question& question) {
 class Exchange {
  public:
   /// The `index`-th of what is asked.
-  Exchange(std::size_t index, const Question& question)
+  Exchange(std::size_t index, const Question& question, const Terms& terms)
       : index_(index),
-        until_(question.until),
-        deadline_(Clock::now() + question.connect_for),
-        answer_by_(Clock::now() + question.patience),
+        until_(terms.until),
+        deadline_(Clock::now() + terms.connect_for),
+        answer_by_(Clock::now() + terms.patience),
         request_(request_of(question)) {
     connect(question);
   }
@@ -143,7 +144,7 @@ class Exchange {
       }
       const auto head = net::read_response_head(std::string_view(received_).substr(0, *head_bytes));
       answer_.status = head ? head->status : 0;
-      if (until_ == Question::Until::head) {
+      if (until_ == Terms::Until::head) {
         end(Answer::End::complete);
         return true;
       }
@@ -172,7 +173,7 @@ class Exchange {
   }
 
   std::size_t index_;
-  Question::Until until_;
+  Terms::Until until_;
   Clock::time_point deadline_;
   Clock::time_point answer_by_;
   std::string request_;
@@ -190,9 +191,10 @@ class Exchange {
 
 std::string Question::url() const { return "http://" + host_of(*this) + path; }
 
-void ask_all(const std::vector<Question>& questions, const std::function<void(std::size_t, Answer)>& answered) {
+void ask_all(const std::vector<Question>& questions, const Terms& terms,
+             const std::function<void(std::size_t, Answer)>& answered) {
   std::list<Exchange> open;
-  for (const auto& question : questions) open.emplace_back(open.size(), question);
+  for (const auto& question : questions) open.emplace_back(open.size(), question, terms);
   std::vector<pollfd> waiting;
   auto gather = kGather;
   while (true) {

@@ -3,26 +3,28 @@
 #include <cstddef>
 #include <functional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace reconciler {
 
-/// Whom to ask for what, and how long: a GET to a Pod or a Service by its IP address, of either family.
+/// Whom to ask for what: a GET to a Pod or a Service by its IP address, of either family.
 struct Question {
-  /// How much of the answer is wanted.
-  enum class Until { head, body };
-
   std::string ip;
   int port = 0;
   std::string path;
+
+  /// As it is written in messages: http://IP:PORT/PATH.
+  [[nodiscard]] std::string url() const;
+};
+
+/// How much of an answer is wanted, and how long it is waited for.
+struct Terms {
+  enum class Until { head, body };
+
   Until until = Until::body;
   /// From the start on: until it is connected, and until what is wanted has come.
   std::chrono::milliseconds connect_for{};
   std::chrono::milliseconds patience{};
-
-  /// As it is written in messages: http://IP:PORT/PATH.
-  [[nodiscard]] std::string url() const;
 };
 
 /// What came of it.
@@ -43,6 +45,7 @@ struct Answer {
 /// Asks all of them at once, each on a connection of its own, and gives each answer as it comes, by the question's
 /// place in the list. Returns when all have ended. Our own programs answer, a thousand of them in turn, so one costs a
 /// few system calls and no more, without redirects and chunks, and all together wake this thread once or twice.
-void ask_all(const std::vector<Question>& questions, const std::function<void(std::size_t, Answer)>& answered);
+void ask_all(const std::vector<Question>& questions, const Terms& terms,
+             const std::function<void(std::size_t, Answer)>& answered);
 
 }  // namespace reconciler

@@ -4,13 +4,11 @@
 #include <utility>
 
 #include "common/base/json.hpp"
-#include "reconciler/sample/exchange.hpp"
 
 namespace reconciler {
 namespace {
 
-constexpr std::chrono::milliseconds kConnectFor{500};
-constexpr std::chrono::milliseconds kPatience{1500};
+constexpr Terms kTerms{.connect_for = std::chrono::milliseconds{500}, .patience = std::chrono::milliseconds{1500}};
 
 base::Result<std::string> read(const Question& question, Answer answer) {
   const auto where = question.url();
@@ -25,12 +23,8 @@ base::Result<std::string> read(const Question& question, Answer answer) {
 
 }  // namespace
 
-void fetch_from_pods(const std::vector<PodQuestion>& questions, const PodAnswered& answered) {
-  std::vector<Question> asked;
-  asked.reserve(questions.size());
-  for (const auto& [ip, port, path] : questions)
-    asked.push_back({.ip = ip, .port = port, .path = path, .connect_for = kConnectFor, .patience = kPatience});
-  ask_all(asked, [&](std::size_t i, Answer answer) { answered(i, read(asked[i], std::move(answer))); });
+void fetch_from_pods(const std::vector<Question>& questions, const PodAnswered& answered) {
+  ask_all(questions, kTerms, [&](std::size_t i, Answer answer) { answered(i, read(questions[i], std::move(answer))); });
 }
 
 }  // namespace reconciler

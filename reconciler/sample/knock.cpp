@@ -32,13 +32,8 @@ Knock read(const Answer& answer) {
 
 Knock knock_at(const std::string& ip, int port) {
   Knock knock = Knock::unknown;
-  const Question question{.ip = ip,
-                          .port = port,
-                          .path = "/health",
-                          .until = Question::Until::head,
-                          .connect_for = kPatience,
-                          .patience = kPatience};
-  ask_all({question}, [&](std::size_t, const Answer& answer) { knock = read(answer); });
+  constexpr Terms kTerms{.until = Terms::Until::head, .connect_for = kPatience, .patience = kPatience};
+  ask_all({{ip, port, "/health"}}, kTerms, [&](std::size_t, const Answer& answer) { knock = read(answer); });
   return knock;
 }
 

@@ -195,7 +195,7 @@ std::vector<const Sampler::Place*> Sampler::take_due(Time now) {
 
 void Sampler::ask_pods(std::unique_lock<std::mutex>& lock, const std::vector<const Place*>& pods) {
   std::vector<Target> targets;
-  std::vector<PodQuestion> questions;
+  std::vector<Question> questions;
   for (const auto* place : pods) {
     const bool is_agent = place->what == What::agent;
     targets.push_back(places_.at(*place).target);

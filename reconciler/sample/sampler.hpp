@@ -31,7 +31,7 @@ namespace reconciler {
 class Sampler {
  public:
   /// As `fetch_from_pods`.
-  using Fetch = std::function<void(const std::vector<PodQuestion>& questions, const PodAnswered& answered)>;
+  using Fetch = std::function<void(const std::vector<Question>& questions, const PodAnswered& answered)>;
   using KnockAt = std::function<Knock(const std::string& ip, int port)>;
   /// Whether a Service has a ready endpoint, or why that is not known.
   using HasEndpoint = std::function<base::Result<bool>(const std::string& namespace_, const std::string& service)>;

@@ -86,7 +86,7 @@ TEST_CASE("of many that are asked at once each gets its own answer, and one that
                  [i](const net::Request&) { return net::Response{.status = 200, .body = std::to_string(i)}; });
   REQUIRE(server.start());
   const RawServer silent([](int fd) { RawServer::wait_for_hang_up(fd); });
-  std::vector<reconciler::PodQuestion> questions{{"127.0.0.1", silent.port(), "/state"}, {"no address", 1, "/state"}};
+  std::vector<reconciler::Question> questions{{"127.0.0.1", silent.port(), "/state"}, {"no address", 1, "/state"}};
   for (int i = 0; i < 40; ++i) questions.push_back({"127.0.0.1", server.port(), "/" + std::to_string(i)});
   std::vector<base::Result<std::string>> bodies(questions.size(), base::fail("never answered", ""));
   std::vector<std::size_t> order;

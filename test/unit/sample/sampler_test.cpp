@@ -93,7 +93,7 @@ class Fixture {
 
  private:
   Sampler::Fetch fetch() {
-    return [this](const std::vector<reconciler::PodQuestion>& pods, const reconciler::PodAnswered& answered) {
+    return [this](const std::vector<reconciler::Question>& pods, const reconciler::PodAnswered& answered) {
       most_at_once = std::max(most_at_once.load(), pods.size());
       for (std::size_t i = 0; i < pods.size(); ++i) answered(i, answer_of(pods[i].ip));
     };
