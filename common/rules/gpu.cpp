@@ -1,29 +1,30 @@
 #include "common/rules/gpu.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "common/kube/quantity.hpp"
 #include "common/rules/rule.hpp"
 
 namespace rules {
 namespace {
 
-struct Prefix {
-  std::string_view text;
-  std::string_view vendor;
-};
-
-/// What the device plugins of the three vendors publish, MIG partitions and time slices included.
-constexpr Prefix kPrefixes[] = {
-    {"nvidia.com/gpu", "nvidia"},   {"nvidia.com/mig-", "nvidia"}, {"amd.com/gpu", "amd"},
-    {"devic.es/dri-render", "amd"}, {"gpu.intel.com/", "intel"},
+constexpr std::array kGpuResources = {
+    GpuResource{"nvidia.com/gpu", "nvidia", "cuda"},  GpuResource{"nvidia.com/mig-", "nvidia", "cuda"},
+    GpuResource{"amd.com/gpu", "amd", "rocm"},        GpuResource{"devic.es/dri-render", "amd", "vulkan"},
+    GpuResource{"gpu.intel.com/", "intel", "vulkan"},
 };
 
 }  // namespace
 
+const GpuResource* gpu_resource(std::string_view name) {
+  const auto* row = std::ranges::find_if(kGpuResources, [&](const auto& at) { return name.starts_with(at.prefix); });
+  return row == kGpuResources.end() ? nullptr : row;
+}
+
 std::string_view gpu_vendor(std::string_view resource) {
-  for (const auto& row : kPrefixes) {
-    if (resource.starts_with(row.text)) return row.vendor;
-  }
-  return {};
+  const auto* row = gpu_resource(resource);
+  return row == nullptr ? std::string_view{} : row->vendor;
 }
 
 std::optional<std::int64_t> gpu_count(const base::JsonValue& spec) {

@@ -7,7 +7,19 @@
 
 namespace rules {
 
-/// Whose device plugin owns a resource name: "nvidia", "amd" or "intel"; empty for what is no GPU.
+/// An extended resource that a device plugin of a vendor publishes, MIG partitions and time slices included.
+struct GpuResource {
+  /// What such names begin with: "nvidia.com/gpu", "nvidia.com/mig-".
+  std::string_view prefix;
+  /// "nvidia", "amd" or "intel".
+  std::string_view vendor;
+  /// Which images can use it: "cuda", "rocm" or "vulkan".
+  std::string_view accelerator;
+};
+/// Null for what is no GPU.
+[[nodiscard]] const GpuResource* gpu_resource(std::string_view name);
+
+/// Its vendor; empty for what is no GPU.
 [[nodiscard]] std::string_view gpu_vendor(std::string_view resource);
 
 /// How many GPUs a service's `resources` ask for, in either shape; nothing when they say nothing of GPUs.

@@ -2,22 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
+#include <string_view>
+
+#include "common/kube/quantity.hpp"
+#include "common/rules/gpu.hpp"
 
 namespace reconciler {
 namespace {
-
-/// Extended resources of GPU device plugins, and the images that can use such a device.
-struct GpuResource {
-  std::string_view prefix;
-  std::string_view accelerator;
-};
-constexpr std::array kGpuResources = {
-    GpuResource{"nvidia.com/gpu", "cuda"},        GpuResource{"nvidia.com/mig-", "cuda"},
-    GpuResource{"amd.com/gpu", "rocm"},           GpuResource{"gpu.intel.com/", "vulkan"},
-    GpuResource{"devic.es/dri-render", "vulkan"},
-};
 
 /// The resource that a vendor's device plugin offers, where a Model names none.
 struct VendorResource {
@@ -46,22 +38,18 @@ constexpr std::array kAcceleratorImages = {
     AcceleratorImage{"intel", "vulkan"},
 };
 
-const GpuResource* gpu_resource(std::string_view name) {
-  const auto* row = std::ranges::find_if(kGpuResources, [&](const auto& at) { return name.starts_with(at.prefix); });
-  return row == kGpuResources.end() ? nullptr : row;
-}
-
+/// Devices are whole; 0 for what no rule lets pass.
 std::int64_t to_count(const std::string& quantity) {
-  std::int64_t count = 0;
-  std::from_chars(quantity.data(), quantity.data() + quantity.size(), count);
-  return count;
+  const auto amount = kube::Quantity::parse(quantity);
+  return amount ? amount->to_int().value_or(0) : 0;
 }
 
 /// The GPU that Kubernetes' shape asks for.
 std::optional<Gpu> from_kubernetes_shape(const api::Resources& resources) {
   for (const auto* map : {&resources.limits, &resources.requests}) {
     for (const auto& [name, quantity] : *map) {
-      if (is_gpu_resource(name) && to_count(quantity) > 0) return Gpu{to_count(quantity), name, name, {}};
+      if (rules::gpu_resource(name) == nullptr) continue;
+      if (const auto count = to_count(quantity); count > 0) return Gpu{count, name, name, {}};
     }
   }
   return std::nullopt;
@@ -93,8 +81,6 @@ std::string resource_of(const api::GpuHardware* gpu, const std::optional<api::Gp
 
 }  // namespace
 
-bool is_gpu_resource(std::string_view resource) { return gpu_resource(resource) != nullptr; }
-
 Gpu choose_gpu(const api::InferenceServiceSpec& spec, const std::vector<const api::Model*>& models) {
   const api::GpuHardware* said = hungriest(models);
   Gpu gpu;
@@ -123,7 +109,7 @@ std::string choose_accelerator(const Gpu& gpu, const std::vector<const api::Mode
     const auto* row = std::ranges::find(kAcceleratorImages, hardware->accelerator, &AcceleratorImage::accelerator);
     if (row != kAcceleratorImages.end()) return std::string(row->image);
   }
-  const auto* resource = gpu_resource(gpu.resource);
+  const auto* resource = rules::gpu_resource(gpu.resource);
   return resource == nullptr ? "cuda" : std::string(resource->accelerator);
 }
 

@@ -2,7 +2,6 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "common/api/inference_service.hpp"
@@ -39,8 +38,5 @@ struct ContainerResources {
   std::map<std::string, std::string> limits;
 };
 [[nodiscard]] ContainerResources choose_resources(const api::Resources& resources, const Gpu& gpu);
-
-/// Whether an extended resource is a GPU: "nvidia.com/gpu", "amd.com/gpu", "gpu.intel.com/i915", MIG slices.
-[[nodiscard]] bool is_gpu_resource(std::string_view resource);
 
 }  // namespace reconciler

@@ -55,10 +55,15 @@ TEST_CASE("shards count in the size, the projector is named apart") {
   CHECK(result->artifact == Artifact{"/a-1", "/p", 18, "s"});
 }
 
-TEST_CASE("GPU resources are known by name") {
-  CHECK(is_gpu_resource("nvidia.com/gpu"));
-  CHECK(is_gpu_resource("nvidia.com/mig-1g.5gb"));
-  CHECK_FALSE(is_gpu_resource("memory"));
+TEST_CASE("devices are counted as the API server counts them") {
+  const auto [asked, count] = GENERATE(table<std::string, std::string>(
+      {{"2", "2"}, {"1000m", "1"}, {"1e1", "10"}, {"+3", "3"}, {"0.001k", "1"}, {"1k", "1000"}}));
+  CAPTURE(asked);
+  api::InferenceServiceSpec spec;
+  spec.resources.limits["nvidia.com/gpu"] = asked;
+  const auto chosen = choose_resources(spec.resources, choose_gpu(spec, {}));
+  CHECK(chosen.limits.at("nvidia.com/gpu") == count);
+  CHECK(chosen.requests.at("nvidia.com/gpu") == count);
 }
 
 TEST_CASE("each reason stands once in its table, in CamelCase") {
