@@ -51,29 +51,18 @@ std::optional<Verdict> check_job_exists(const Plan& plan, ServedModel& model) {
   return Verdict{"FetchPending", "Job " + model.job_name + " is being made"};
 }
 
-/// The Job's own record first: its Pods may be gone. Wherever decisions look for the one they take the other, so that
-/// to record it changes none.
-std::string job_word(const ServedModel& model) {
-  if (!model.job->fetched.empty()) return model.job->fetched;
-  return model.fetch_pod == nullptr ? std::string{} : last_word(*model.fetch_pod);
-}
-
-std::string word_of(const Observed& observed, const JobView& job) {
-  if (!job.fetched.empty()) return job.fetched;
-  const auto pod = std::ranges::find_if(observed.fetch_pods, [&](const PodView& at) {
-    return at.meta.owner_uid == job.meta.uid && !last_word(at).empty();
-  });
-  return pod == observed.fetch_pods.end() ? std::string{} : last_word(*pod);
-}
-
 Verdict take_over(ServedModel& model, FetchResult result) {
   model.artifact = std::move(result.artifact);
   return {state_of(result.reason) == ModelState::available ? result.reason : "Fetched", result.message};
 }
 
+bool ended_well(const ContainerView* container) {
+  return container != nullptr && container->terminated && container->terminated->exit_code == 0;
+}
+
 /// What a fetch container that ended well left behind.
 std::optional<FetchResult> fetched_by(const ContainerView* container) {
-  if (container == nullptr || !container->terminated || container->terminated->exit_code != 0) return std::nullopt;
+  if (!ended_well(container)) return std::nullopt;
   auto result = parse_fetch_result(container->terminated->message);
   return result && result->artifact ? std::move(result) : std::nullopt;
 }
@@ -97,10 +86,10 @@ std::optional<Verdict> check_fetch_ended(const Plan& plan, ServedModel& model) {
   return take_over(model, std::move(*result));
 }
 
-std::optional<Verdict> check_job_complete(const Plan&, ServedModel& model) {
+std::optional<Verdict> check_job_complete(const Plan& plan, ServedModel& model) {
   if (!model.job->complete) return std::nullopt;
-  auto result = parse_fetch_result(job_word(model));
-  if (!result || !result->artifact)
+  auto result = result_of(*model.job, plan.observed.fetch_pods);
+  if (!result)
     return Verdict{"Reverifying", "Job " + model.job_name + " is complete but left no result: it runs again"};
   return take_over(model, std::move(*result));
 }
@@ -108,7 +97,7 @@ std::optional<Verdict> check_job_complete(const Plan&, ServedModel& model) {
 std::optional<Verdict> check_job_failed(const Plan& plan, ServedModel& model) {
   if (!model.job->failed) return std::nullopt;
   const std::string again = "; tried again 10 minutes after it failed, or when Job " + model.job_name + " is deleted";
-  if (const auto result = parse_fetch_result(job_word(model)))
+  if (const auto result = result_of(*model.job, plan.observed.fetch_pods))
     return Verdict{state_of(result->reason) == ModelState::failed ? result->reason : "FetchFailed",
                    result->message + again};
   return Verdict{"FetchFailed", model.job->failed->reason + ": " + model.job->failed->message + ": kubectl logs -n " +
@@ -228,8 +217,8 @@ std::optional<Artifact> files_in_use(const Plan& plan, const ServedModel& model)
     if (!job.complete || job.model != model.entry.name || job.meta.owner_uid != model.model().metadata.uid ||
         job.claim_uid != model.claim_view->meta.uid || (latest && job.completed_at <= completed_at))
       continue;
-    auto result = parse_fetch_result(word_of(plan.observed, job));
-    if (!result || !result->artifact) continue;
+    auto result = result_of(job, plan.observed.fetch_pods);
+    if (!result) continue;
     latest = std::move(result->artifact);
     completed_at = job.completed_at;
   }
@@ -280,6 +269,22 @@ const ContainerView* find_container(const PodView& pod, std::string_view name) {
 std::string last_word(const PodView& pod) {
   const auto* container = find_container(pod, names::kFetchContainer);
   return container != nullptr && container->terminated ? container->terminated->message : std::string{};
+}
+
+std::string last_word(const JobView& job, const std::vector<PodView>& fetch_pods) {
+  for (const auto& pod : fetch_pods) {
+    if (pod.meta.owner_uid != job.meta.uid) continue;
+    if (job.complete && !ended_well(find_container(pod, names::kFetchContainer))) continue;
+    if (auto word = last_word(pod); !word.empty()) return word;
+  }
+  return {};
+}
+
+std::optional<FetchResult> result_of(const JobView& job, const std::vector<PodView>& fetch_pods) {
+  // The record first: the Pods may be gone. Whoever looks for the one takes the other, so that to record it changes no
+  // decision.
+  auto result = parse_fetch_result(job.fetched.empty() ? last_word(job, fetch_pods) : job.fetched);
+  return result && job.complete && !result->artifact ? std::nullopt : std::move(result);
 }
 
 std::string pull_failure(const PodView& pod) {

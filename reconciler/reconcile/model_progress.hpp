@@ -1,6 +1,9 @@
 #pragma once
 #include <cstddef>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "reconciler/reconcile/plan.hpp"
 
@@ -15,6 +18,12 @@ void judge_files(const Plan& plan, ServedModel& model, std::size_t index);
 
 /// What the container model-fetch of a fetch Pod said when it ended, as JSON text; empty while it has not.
 [[nodiscard]] std::string last_word(const PodView& pod);
+/// Likewise of the Pods of a Job; of a complete one only that of a Pod which ended well, as those of tries that failed
+/// before are still there.
+[[nodiscard]] std::string last_word(const JobView& job, const std::vector<PodView>& fetch_pods);
+/// What an ended Job left: its own record, else its Pods' word. Nothing when neither says it, and when a complete one
+/// names no files.
+[[nodiscard]] std::optional<FetchResult> result_of(const JobView& job, const std::vector<PodView>& fetch_pods);
 
 /// The container of this name; null when the kubelet has not reported it.
 [[nodiscard]] const ContainerView* find_container(const PodView& pod, std::string_view name);

@@ -81,15 +81,6 @@ WantedJobs wanted_jobs(const Settings& settings, const ObservedModel& observed) 
   return wanted;
 }
 
-const PodView* pod_of(const ObservedModel& observed, const JobView& job) {
-  const PodView* best = nullptr;
-  for (const auto& pod : observed.fetch_pods) {
-    if (pod.meta.owner_uid != job.meta.uid) continue;
-    if (best == nullptr || !last_word(pod).empty()) best = &pod;
-  }
-  return best;
-}
-
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
 }
@@ -107,8 +98,7 @@ bool claim_is_gone(const ObservedModel& observed, const JobView& job) {
 
 /// It is complete and nobody knows what it said: its Pod is gone, or its message is another's.
 bool is_mute(const ObservedModel& observed, const JobView& job) {
-  const auto* pod = pod_of(observed, job);
-  return job.complete && job.fetched.empty() && (pod == nullptr || !parse_fetch_result(last_word(*pod)));
+  return job.complete && !result_of(job, observed.fetch_pods);
 }
 
 /// Kept: what services want, and what they serve until the wanted one is there. A complete Job without a result, or a
@@ -135,11 +125,11 @@ void keep_jobs(const Settings& settings, const ObservedModel& observed, base::Wa
       decision.deletions.push_back({Kind::job, job.meta.name, job.meta.uid});
       continue;
     }
-    const auto* pod = pod_of(observed, job);
     const bool ended = job.complete || job.failed;
-    if (ended && job.fetched.empty() && pod != nullptr && parse_fetch_result(last_word(*pod)))
+    if (ended && job.fetched.empty() && result_of(job, observed.fetch_pods)) {
       decision.annotations.push_back(
-          {Kind::job, job.meta.name, std::string(names::kFetchedAnnotation), last_word(*pod)});
+          {Kind::job, job.meta.name, std::string(names::kFetchedAnnotation), last_word(job, observed.fetch_pods)});
+    }
     if (is_mute(observed, job) && job.completed_at) look_again(decision, time_left(*job.completed_at, kMuteFor, now));
     if (job.failed && job.failed_at) look_again(decision, time_left(*job.failed_at, kRetryAfter, now));
   }

@@ -43,15 +43,20 @@ std::string choose_priority_class(const api::InferenceServiceSpec& spec, const O
   return known && known->contains(name) ? name : std::string{};
 }
 
-/// The Job of exactly this fetch and the Pod of it that says most: one at work, else one that left a message.
+/// What a Pod of a fetch says of it: all, how it goes, or how an earlier try failed.
+int rank_of(const PodView& pod) {
+  if (pod.phase == "Succeeded") return 2;
+  return pod.phase == "Pending" || pod.phase == "Running" ? 1 : 0;
+}
+
+/// The Job of exactly this fetch, and the Pod of it that says most.
 void find_fetch(const Observed& observed, ServedModel& model) {
   const auto job = std::ranges::find_if(observed.jobs, [&](const auto& at) { return at.meta.name == model.job_name; });
   if (job == observed.jobs.end()) return;
   model.job = &*job;
   for (const auto& pod : observed.fetch_pods) {
     if (pod.meta.owner_uid != job->meta.uid) continue;
-    const bool at_work = pod.phase == "Pending" || pod.phase == "Running";
-    if (model.fetch_pod == nullptr || at_work) model.fetch_pod = &pod;
+    if (model.fetch_pod == nullptr || rank_of(pod) > rank_of(*model.fetch_pod)) model.fetch_pod = &pod;
   }
 }
 

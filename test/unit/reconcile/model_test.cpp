@@ -34,14 +34,19 @@ std::string phase_of(const Decision& decision) {
   return json::parse(*decision.status)["status"]["phase"];
 }
 
+/// Status of a fetch Pod that has ended.
+std::string ended(int exit_code, const std::string& message) {
+  return std::string(R"({"phase":")") + (exit_code == 0 ? "Succeeded" : "Failed") +
+         R"(","containerStatuses":[{"name":"model-fetch","state":{"terminated":{"exitCode":)" +
+         std::to_string(exit_code) + R"(,"message":)" + base::quote_json(message) + "}}}]}";
+}
+
 /// The Pod of the fetch Job has said its last word, and the Job has no record of it yet.
 Scene unrecorded_scene_of(const std::string& model) {
   Scene scene = scene_of(model);
   scene.add_fetched(model);
   scene.observed.jobs.back().fetched.clear();
-  scene.add_fetch_pod(model, R"({"phase":"Succeeded","containerStatuses":[{"name":"model-fetch","state":{"terminated":
-    {"exitCode":0,"message":)" + base::quote_json(fetch_result(model)) +
-                                 "}}}]}");
+  scene.add_fetch_pod(model, ended(0, fetch_result(model)));
   return scene;
 }
 
@@ -136,27 +141,45 @@ TEST_CASE("to record on the Job what its Pod said changes no decision") {
   CHECK(decide(scene).annotations.empty());
 }
 
+TEST_CASE("of a complete Job the Pod that ended well is heard, not the tries that failed before") {
+  const std::string stalled = ended(1, R"({"reason":"Stalled","message":"no byte for 60 s"})");
+  const std::string suffix = GENERATE("a", "z");
+  Scene scene = unrecorded_scene_of("a");
+  scene.add_fetch_pod("a", stalled, suffix);
+  if (suffix == "a") std::ranges::swap(scene.observed.fetch_pods[0], scene.observed.fetch_pods[1]);
+  SECTION("before it is recorded") {
+    const auto decision = decide(scene);
+    CHECK(phase_of(decision) == "Ready");
+    REQUIRE(decision.annotations.size() == 1);
+    CHECK(decision.annotations[0].value == fetch_result("a"));
+  }
+  SECTION("while the Job is not complete yet") {
+    scene.observed.jobs.back().complete = false;
+    CHECK(phase_of(decide(scene)) == "Ready");
+  }
+  SECTION("and a record without files, which an older release made of such a try, is none") {
+    scene.observed.jobs.back().fetched = R"({"reason":"Stalled","message":"no byte for 60 s"})";
+    CHECK(decide(scene).deletions.size() == 1);
+  }
+}
+
 TEST_CASE("the word of a Pod that ended well counts before its Job is complete") {
-  const auto pod = [](int exit_code, const std::string& message) {
-    return R"({"phase":"Succeeded","containerStatuses":[{"name":"model-fetch","state":{"terminated":{"exitCode":)" +
-           std::to_string(exit_code) + R"(,"message":)" + base::quote_json(message) + "}}}]}";
-  };
   Scene scene = scene_of("a");
   scene.add_job("a");
   SECTION("it fetched") {
-    scene.add_fetch_pod("a", pod(0, fetch_result("a")));
+    scene.add_fetch_pod("a", ended(0, fetch_result("a")));
     CHECK(phase_of(decide(scene)) == "Ready");
   }
   SECTION("it failed after it had said so") {
-    scene.add_fetch_pod("a", pod(1, fetch_result("a")));
+    scene.add_fetch_pod("a", ended(1, fetch_result("a")));
     CHECK(phase_of(decide(scene)) == "Downloading");
   }
   SECTION("it said nothing that can be read") {
-    scene.add_fetch_pod("a", pod(0, "done"));
+    scene.add_fetch_pod("a", ended(0, "done"));
     CHECK(phase_of(decide(scene)) != "Ready");
   }
   SECTION("it is another Job's") {
-    scene.add_fetch_pod("a", pod(0, fetch_result("a")));
+    scene.add_fetch_pod("a", ended(0, fetch_result("a")));
     scene.observed.jobs.back().meta.uid = "newer";
     CHECK(phase_of(decide(scene)) != "Ready");
   }

@@ -100,12 +100,13 @@ void Scene::fail_job(const std::string& model, std::string_view reason, std::str
   job.fetched = R"({"reason":)" + in_quotes(reason) + R"(,"message":)" + in_quotes(message) + R"(,"files":[]})";
 }
 
-void Scene::add_fetch_pod(const std::string& model, std::string_view status) {
+void Scene::add_fetch_pod(const std::string& model, std::string_view status, const std::string& suffix) {
   const std::string owner = R"(,"labels":{"inference.llmkube.dev/model":)" + in_quotes(model) +
                             R"(},"ownerReferences":[{"kind":"Job","uid":"uid-of-job-)" + model +
                             R"(","controller":true}])";
-  observed.fetch_pods.push_back(decode_pod(parsed("{" + metadata(job_of(model) + "-x1", "uid-of-pod", owner) +
-                                                  R"(,"status":)" + std::string(status) + "}")));
+  observed.fetch_pods.push_back(
+      decode_pod(parsed("{" + metadata(job_of(model) + "-" + suffix, "uid-of-pod-" + suffix, owner) + R"(,"status":)" +
+                        std::string(status) + "}")));
 }
 
 void Scene::add_pod(const std::string& name, std::string_view status) {

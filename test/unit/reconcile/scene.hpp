@@ -23,8 +23,8 @@ struct Scene {
   void add_fetched(const std::string& model);
   /// The Job failed for good, with this reason and sentence.
   void fail_job(const std::string& model, std::string_view reason, std::string_view message);
-  /// A Pod of the Model's Job: JSON text of its status.
-  void add_fetch_pod(const std::string& model, std::string_view status);
+  /// A Pod of the Model's Job: JSON text of its status, and what its name ends with.
+  void add_fetch_pod(const std::string& model, std::string_view status, const std::string& suffix = "x1");
   /// A Pod of the service: JSON text of its status.
   void add_pod(const std::string& name, std::string_view status);
   /// A Pod of the service that is ready, with an agent that has the present preset and knows all its models.
