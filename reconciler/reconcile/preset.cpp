@@ -1,6 +1,7 @@
 #include "reconciler/reconcile/preset.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "common/api/llama_flags.hpp"
 #include "common/api/preset.hpp"
@@ -93,9 +94,10 @@ PresetSettings model_settings(const Plan& plan, const ServedModel& model) {
 std::string render_preset(const Plan& plan) {
   if (!plan.router) return {};
   std::string preset;
+  std::set<std::string> named;
   for (const auto& model : plan.models) {
-    auto section = render_section(plan, model);
-    if (section.empty() || preset.find("[" + model.entry.name + "]\n") != std::string::npos) continue;
+    const auto section = render_section(plan, model);
+    if (section.empty() || !named.insert(model.entry.name).second) continue;
     if (!preset.empty()) preset += "\n";
     preset += section;
   }

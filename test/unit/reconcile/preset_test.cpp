@@ -175,3 +175,11 @@ TEST_CASE("no object is named twice, and every name can be one") {
   }
   CHECK(seen.size() == 4);
 }
+
+TEST_CASE("a section's name in another section's value does not take its place") {
+  Scene scene(R"({"runtime":"llamacpp-router","models":[{"name":"a"},{"name":"b"}],"reasoningBudget":5,
+                  "reasoningBudgetMessage":"now answer [b]"})");
+  scene.add_fetched("a");
+  scene.add_fetched("b");
+  CHECK(preset_of(scene).contains("\n[b]\n"));
+}
