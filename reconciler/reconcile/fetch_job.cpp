@@ -120,9 +120,7 @@ json fetch_container(const Plan& plan, const ServedModel& model, std::string_vie
   if (!plan.settings.ca_configmap.empty()) mounts.push_back(volume_mount("ca", kCaPath, true));
   if (!spec.source_secret.empty()) container["envFrom"] = {{{"secretRef", {{"name", spec.source_secret}}}}};
   if (auto env = environment(plan); !env.empty()) container["env"] = std::move(env);
-  json requests = {{"cpu", spec.cpu.empty() ? "100m" : spec.cpu},
-                   {"memory", spec.memory.empty() ? "64Mi" : spec.memory}};
-  container["resources"] = {{"requests", std::move(requests)}};
+  container["resources"] = {{"requests", {{"cpu", "100m"}, {"memory", "64Mi"}}}};
   container["volumeMounts"] = std::move(mounts);
   return container;
 }

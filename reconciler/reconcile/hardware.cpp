@@ -79,6 +79,20 @@ std::string resource_of(const api::GpuHardware* gpu, const std::optional<api::Gp
   return std::string(row == kVendorResources.end() ? kDefaultResource : row->resource);
 }
 
+/// The largest amount that a Model names; empty when none does.
+std::string largest(const std::vector<const api::Model*>& models, std::string api::ModelSpec::*field) {
+  std::string most;
+  kube::Quantity amount;
+  for (const auto* model : models) {
+    const std::string& text = model->spec.*field;
+    const auto named = kube::Quantity::parse(text);
+    if (!named || *named <= amount) continue;
+    most = text;
+    amount = *named;
+  }
+  return most;
+}
+
 }  // namespace
 
 Gpu choose_gpu(const api::InferenceServiceSpec& spec, const std::vector<const api::Model*>& models) {
@@ -113,7 +127,8 @@ std::string choose_accelerator(const Gpu& gpu, const std::vector<const api::Mode
   return resource == nullptr ? "cuda" : std::string(resource->accelerator);
 }
 
-ContainerResources choose_resources(const api::Resources& resources, const Gpu& gpu) {
+ContainerResources choose_resources(const api::Resources& resources, const Gpu& gpu,
+                                    const std::vector<const api::Model*>& models) {
   ContainerResources chosen{resources.requests, resources.limits};
   const auto request = [&](const char* name, const std::string& quantity) {
     if (!quantity.empty()) chosen.requests.emplace(name, quantity);
@@ -121,6 +136,9 @@ ContainerResources choose_resources(const api::Resources& resources, const Gpu& 
   request("cpu", resources.cpu);
   request("memory", resources.host_memory.empty() ? resources.memory : resources.host_memory);
   request("ephemeral-storage", resources.ephemeral_storage);
+  // A request that only a limit names is that limit.
+  if (!resources.limits.contains("cpu")) request("cpu", largest(models, &api::ModelSpec::cpu));
+  if (!resources.limits.contains("memory")) request("memory", largest(models, &api::ModelSpec::memory));
   if (!resources.ephemeral_storage.empty()) chosen.limits.emplace("ephemeral-storage", resources.ephemeral_storage);
   // Of a device there is no more than what is asked for, and the API server wants that said (IsOvercommitAllowed).
   for (const auto& [name, quantity] : resources.requests) {

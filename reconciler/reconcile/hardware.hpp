@@ -33,10 +33,12 @@ struct Gpu {
 [[nodiscard]] std::string choose_accelerator(const Gpu& gpu, const std::vector<const api::Model*>& models);
 
 /// Requests and limits of the llama-server container: both shapes of `spec.resources` together, and the GPUs in both.
+/// What they leave open of CPU and memory is the largest that one of its Models names, as one is resident at a time.
 struct ContainerResources {
   std::map<std::string, std::string> requests;
   std::map<std::string, std::string> limits;
 };
-[[nodiscard]] ContainerResources choose_resources(const api::Resources& resources, const Gpu& gpu);
+[[nodiscard]] ContainerResources choose_resources(const api::Resources& resources, const Gpu& gpu,
+                                                  const std::vector<const api::Model*>& models);
 
 }  // namespace reconciler

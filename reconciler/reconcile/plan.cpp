@@ -21,14 +21,6 @@ auto* find_in(const Map& map, std::string_view key) {
   return found == map.end() ? nullptr : &found->second;
 }
 
-std::vector<const api::Model*> existing_models(const Observed& observed, const api::InferenceServiceSpec& spec) {
-  std::vector<const api::Model*> models;
-  for (const auto& name : api::model_names(spec)) {
-    if (const auto* object = find_in(observed.models, name)) models.push_back(object->view.get());
-  }
-  return models;
-}
-
 std::string choose_image(const Settings& settings, const api::InferenceServiceSpec& spec,
                          std::string_view accelerator) {
   if (!spec.image.empty()) return spec.image;
@@ -99,6 +91,14 @@ bool needs_no_cache(const Observed& observed, const std::vector<const api::Model
 
 }  // namespace
 
+std::vector<const api::Model*> existing_models(const Observed& observed) {
+  std::vector<const api::Model*> models;
+  for (const auto& name : api::model_names(observed.service.view->spec)) {
+    if (const auto* object = find_in(observed.models, name)) models.push_back(object->view.get());
+  }
+  return models;
+}
+
 std::string source_claim(std::string_view source) {
   if (!source.starts_with(kClaimScheme)) return {};
   source.remove_prefix(kClaimScheme.size());
@@ -144,7 +144,7 @@ std::string fetch_job_name(const api::Model& model, std::string_view claim_uid) 
 Plan make_plan(const Settings& settings, const Observed& observed) {
   const auto& service = *observed.service.view;
   const auto& spec = service.spec;
-  const auto existing = existing_models(observed, spec);
+  const auto existing = existing_models(observed);
 
   Plan plan{.settings = settings, .observed = observed, .service = service};
   plan.router = api::is_router_runtime(spec.runtime);

@@ -102,6 +102,9 @@ struct Plan {
 
 [[nodiscard]] Plan make_plan(const Settings& settings, const Observed& observed);
 
+/// The Models that the service names and that exist, in spec order.
+[[nodiscard]] std::vector<const api::Model*> existing_models(const Observed& observed);
+
 /// The claim of a "pvc://claim/path"; empty for every other source.
 [[nodiscard]] std::string source_claim(std::string_view source);
 

@@ -92,7 +92,7 @@ json environment(const Plan& plan) {
 }
 
 json server_resources(const Plan& plan) {
-  const auto chosen = choose_resources(plan.spec().resources, plan.gpu);
+  const auto chosen = choose_resources(plan.spec().resources, plan.gpu, existing_models(plan.observed));
   json resources = json::object();
   if (!chosen.requests.empty()) resources["requests"] = chosen.requests;
   if (!chosen.limits.empty()) resources["limits"] = chosen.limits;

@@ -61,7 +61,7 @@ TEST_CASE("devices are counted as the API server counts them") {
   CAPTURE(asked);
   api::InferenceServiceSpec spec;
   spec.resources.limits["nvidia.com/gpu"] = asked;
-  const auto chosen = choose_resources(spec.resources, choose_gpu(spec, {}));
+  const auto chosen = choose_resources(spec.resources, choose_gpu(spec, {}), {});
   CHECK(chosen.limits.at("nvidia.com/gpu") == count);
   CHECK(chosen.requests.at("nvidia.com/gpu") == count);
 }

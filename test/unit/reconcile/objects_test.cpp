@@ -730,3 +730,26 @@ TEST_CASE("files that the preset of a deleted service of this name names are not
   scene.observed.deployment.reset();
   for (const auto& object : scene.decide().desired) CHECK(object.kind != Kind::deployment);
 }
+
+TEST_CASE("what the Models ask for goes to the service's Pod where the service says nothing, not to the fetch") {
+  const auto requests_of = [](const Scene& scene, Kind kind) {
+    const auto decision = scene.decide();
+    const auto found = std::ranges::find(decision.desired, kind, &DesiredObject::kind);
+    REQUIRE(found != decision.desired.end());
+    return nlohmann::json::parse(found->body)["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"];
+  };
+  const auto scene_with = [](const std::string& resources) {
+    Scene scene(R"({"runtime":"llamacpp-router","models":[{"name":"a"},{"name":"b"}],"resources":)" + resources + "}");
+    scene.add_model("a", R"({"source":"https://models.example/a.gguf","resources":{"cpu":"1500m","memory":"64Gi"}})");
+    scene.add_model("b", R"({"source":"https://models.example/b.gguf","resources":{"cpu":"2","memory":"9Gi"}})");
+    scene.add_claim("llmkube-model-cache");
+    return scene;
+  };
+  Scene scene = scene_with(R"({"requests":{"memory":"8Gi"}})");
+  CHECK(requests_of(scene, Kind::job) == nlohmann::json({{"cpu", "100m"}, {"memory", "64Mi"}}));
+  scene.add_fetched("a");
+  CHECK(requests_of(scene, Kind::deployment) == nlohmann::json({{"cpu", "2"}, {"memory", "8Gi"}}));
+  Scene limited = scene_with(R"({"limits":{"cpu":"1"}})");
+  limited.add_fetched("a");
+  CHECK(requests_of(limited, Kind::deployment) == nlohmann::json({{"memory", "64Gi"}}));
+}
