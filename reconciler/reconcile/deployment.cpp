@@ -20,6 +20,12 @@ json strategy(const Plan& plan) {
   return {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxSurge", "25%"}, {"maxUnavailable", "25%"}}}};
 }
 
+/// Longer than what may take long: pulling the images and loading (the agent gives a model half an hour), and in an
+/// ephemeral cache each Pod's downloads. Kubernetes' own 10 minutes would call that a failure.
+std::int64_t progress_deadline_seconds(const Plan& plan) {
+  return plan.cache.kind == CachePlan::Kind::ephemeral ? 86'400 : 3'600;
+}
+
 json pod_labels(const Plan& plan) {
   json labels = plan.spec().pod_labels;  // ours win: selectors rest on them
   labels.update(selector_labels(plan));
@@ -88,6 +94,7 @@ DesiredObject render(const Plan& plan) {
   if (plan.spec().revision_history_limit) spec["revisionHistoryLimit"] = *plan.spec().revision_history_limit;
   spec["selector"] = {{"matchLabels", selector_labels(plan)}};
   spec["strategy"] = strategy(plan);
+  spec["progressDeadlineSeconds"] = progress_deadline_seconds(plan);
   spec["template"] = template_of(plan);
   metadata["annotations"][std::string(names::kTemplateHashAnnotation)] = hash(spec["template"]);
   return finish(Kind::deployment, deployment);

@@ -5,6 +5,7 @@
 
 #include "common/base/text.hpp"
 #include "reconciler/reconcile/model_progress.hpp"
+#include "reconciler/reconcile/names.hpp"
 #include "reconciler/reconcile/reconcile.hpp"
 
 namespace reconciler {
@@ -17,14 +18,6 @@ struct Look {
   const std::string& template_hash;
 };
 using Finder = std::string (*)(const Look&);
-
-std::vector<const PodView*> live_pods(const Plan& plan) {
-  std::vector<const PodView*> pods;
-  for (const auto& pod : plan.observed.pods) {
-    if (!pod.meta.deleting && pod.phase != "Failed" && pod.phase != "Succeeded") pods.push_back(&pod);
-  }
-  return pods;
-}
 
 const AgentSample* sample_of(const Plan& plan, const PodView& pod) {
   const auto found = std::ranges::find(plan.observed.agents, pod.meta.name, &AgentSample::pod);
@@ -62,7 +55,7 @@ bool is_about_to_stop(const Plan& plan, const std::string& template_hash) {
 /// label.
 std::vector<std::string> advertised(const Plan& plan, std::int64_t ready, const std::string& template_hash) {
   std::vector<std::string> names;
-  const auto pods = live_pods(plan);
+  const auto pods = live_pods(plan.observed);
   if (is_about_to_stop(plan, template_hash) || ready == 0 || std::ranges::none_of(pods, &PodView::ready)) return names;
   for (const auto& model : plan.models) {
     const bool everywhere =
@@ -87,7 +80,7 @@ bool front_answers(const Plan& plan, bool is_asked) {
 std::vector<std::string> unreachable_agents(const Plan& plan) {
   std::vector<std::string> pods;
   if (!plan.router) return pods;
-  for (const auto* pod : live_pods(plan)) {
+  for (const auto* pod : live_pods(plan.observed)) {
     const auto* sample = sample_of(plan, *pod);
     if (pod->ready && (sample == nullptr || !sample->error.empty()))
       pods.push_back(pod->meta.name + ": " + (sample == nullptr ? "not asked yet" : sample->error));
@@ -189,10 +182,18 @@ std::string find_pods_refused(const Look& look) {
   return deployment->failure->reason + ": " + deployment->failure->message;
 }
 
+/// Only where nothing else says why.
+std::string find_overdue(const Look& look) {
+  const auto& deployment = look.plan.observed.deployment;
+  if (!deployment || !deployment->overdue || look.so_far.obstacle() != nullptr) return {};
+  return deployment->overdue->message + ": kubectl -n " + look.plan.name_space() + " describe pod -l " +
+         std::string(names::kServiceLabel) + "=" + look.plan.name();
+}
+
 /// The first sentence that `say` has for a Pod that is not ready.
 template <class Say>
 std::string first_unready(const Plan& plan, Say say) {
-  for (const auto* pod : live_pods(plan)) {
+  for (const auto* pod : live_pods(plan.observed)) {
     if (pod->ready) continue;
     if (auto said = say(*pod); !said.empty()) return said;
   }
@@ -259,7 +260,7 @@ std::string find_claim_in_use(const Look& look) {
   if (claim == nullptr || std::ranges::find(claim->access_modes, "ReadWriteOnce") == claim->access_modes.end() ||
       claim->access_modes.size() != 1)
     return {};
-  const auto pods = live_pods(look.plan);
+  const auto pods = live_pods(look.plan.observed);
   const auto user = std::ranges::find_if(pods, [](const auto* pod) { return pod->ready; });
   if (user == pods.end()) return {};
   return first_unready(look.plan, [&](const PodView& pod) -> std::string {
@@ -296,7 +297,7 @@ std::string find_pods_not_ready(const Look& look) {
 }
 
 std::string find_preset_pending(const Look& look) {
-  for (const auto* pod : live_pods(look.plan)) {
+  for (const auto* pod : live_pods(look.plan.observed)) {
     const auto* sample = sample_of(look.plan, *pod);
     if (look.plan.router && pod->ready && sample != nullptr && sample->error.empty() &&
         sample->preset_hash != look.plan.preset_hash)
@@ -365,6 +366,7 @@ constexpr std::array kRows = {
     Row{"ReloadFailed", find_reload_failed},
     Row{"NoReadyEndpoint", find_no_endpoint},
     Row{"ModelsPending", find_models_pending},
+    Row{"RolloutOverdue", find_overdue},
     Row{"RollingOut", find_rolling_out},
     Row{"PodsNotReady", find_pods_not_ready},
     Row{"PresetPending", find_preset_pending},

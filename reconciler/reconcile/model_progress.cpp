@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "common/api/source.hpp"
 #include "reconciler/reconcile/names.hpp"
 
 namespace reconciler {
@@ -178,24 +179,36 @@ constexpr std::array kChecks = {check_model_exists, check_model_valid,  check_cl
                                 check_volume_made,  check_image,        check_start,        check_claim_free,
                                 check_last_try,     check_running};
 
-/// In an ephemeral cache each Pod has its own copy: the first Pod that is not done speaks for all.
+/// Why the fetch container of a Pod is not done.
+Verdict judge_undone(const PodView& pod, const ContainerView* container) {
+  if (container == nullptr) return {"FetchPending", "Pod " + pod.meta.name + " has not started"};
+  const auto& ended = container->terminated ? container->terminated : container->last_terminated;
+  if (const auto result = parse_fetch_result(ended ? ended->message : std::string{}))
+    return {"Retrying", result->reason + ": " + result->message};
+  return {"Downloading", "Pod " + pod.meta.name + " is fetching into its ephemeral cache"};
+}
+
+/// In an ephemeral cache each Pod has its own copy: the first Pod that is not done speaks for all, and what those that
+/// are done have is served meanwhile.
 Verdict judge_ephemeral(const Plan& plan, ServedModel& model, std::size_t index) {
   std::optional<FetchResult> done;
-  for (const auto& pod : plan.observed.pods) {
-    if (pod.meta.deleting) continue;
-    const auto* container = find_container(pod, fetch_container_name(index));
-    if (container == nullptr) return {"FetchPending", "Pod " + pod.meta.name + " has not started"};
-    if (auto result = fetched_by(container)) {
-      done = std::move(result);
-      continue;
-    }
-    const auto& ended = container->terminated ? container->terminated : container->last_terminated;
-    if (const auto result = parse_fetch_result(ended ? ended->message : std::string{}))
-      return {"Retrying", result->reason + ": " + result->message};
-    return {"Downloading", "Pod " + pod.meta.name + " is fetching into its ephemeral cache"};
+  std::optional<Verdict> undone;
+  const auto is_of_this_source = [key = "/" + api::cache_key(model.model().spec.source) + "/"](const auto& result) {
+    return result->artifact->path.contains(key);
+  };
+  for (const auto* pod : live_pods(plan.observed)) {
+    const auto* container = find_container(*pod, fetch_container_name(index));
+    auto result = fetched_by(container);
+    if (!result && !undone) undone = judge_undone(*pod, container);
+    // A Pod of the template before has the file of the source before.
+    if (result && (!done || is_of_this_source(result))) done = std::move(result);
   }
-  if (!done) return {"FetchPending", "each Pod fetches into its own cache (modelCache.persistence: Ephemeral)"};
-  return take_over(model, std::move(*done));
+  if (done) {
+    const auto fetched = take_over(model, std::move(*done));
+    return undone.value_or(fetched);
+  }
+  return undone.value_or(
+      Verdict{"FetchPending", "each Pod fetches into its own cache (modelCache.persistence: Ephemeral)"});
 }
 
 Verdict judge(const Plan& plan, ServedModel& model, std::size_t index) {
@@ -259,6 +272,14 @@ std::string waiting_for(const PodView& pod, const Reasons& reasons) {
 
 std::string fetch_container_name(std::size_t index) {
   return std::string(names::kFetchContainer) + "-" + std::to_string(index);
+}
+
+std::vector<const PodView*> live_pods(const Observed& observed) {
+  std::vector<const PodView*> pods;
+  for (const auto& pod : observed.pods) {
+    if (!pod.meta.deleting && pod.phase != "Failed" && pod.phase != "Succeeded") pods.push_back(&pod);
+  }
+  return pods;
 }
 
 const ContainerView* find_container(const PodView& pod, std::string_view name) {

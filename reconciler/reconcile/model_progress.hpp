@@ -16,6 +16,9 @@ void judge_files(const Plan& plan, ServedModel& model, std::size_t index);
 /// Name of the init container that fetches the index-th model into an ephemeral cache.
 [[nodiscard]] std::string fetch_container_name(std::size_t index);
 
+/// The service's Pods that have not ended and are not being deleted.
+[[nodiscard]] std::vector<const PodView*> live_pods(const Observed& observed);
+
 /// What the container model-fetch of a fetch Pod said when it ended, as JSON text; empty while it has not.
 [[nodiscard]] std::string last_word(const PodView& pod);
 /// Likewise of the Pods of a Job; of a complete one only that of a Pod which ended well, as those of tries that failed

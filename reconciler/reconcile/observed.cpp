@@ -162,7 +162,7 @@ DeploymentView decode_deployment(const JsonValue& object) {
   deployment.ready = int_at(object, {"status", "readyReplicas"});
   deployment.available = int_at(object, {"status", "availableReplicas"});
   deployment.failure = condition(object, "ReplicaFailure", "True");
-  if (!deployment.failure) deployment.failure = condition(object, "Progressing", "False");
+  deployment.overdue = condition(object, "Progressing", "False");
   deployment.template_hash = annotation(object, names::kTemplateHashAnnotation);
   each(find_path(object, {"spec", "template", "spec", "initContainers"}), [&](const JsonValue& container) {
     const std::string name = string_at(container, {"name"});

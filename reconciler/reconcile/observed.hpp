@@ -140,8 +140,10 @@ struct DeploymentView {
   std::int64_t updated = 0;
   std::int64_t ready = 0;
   std::int64_t available = 0;
-  /// Condition ReplicaFailure while True (quota, a denial), or Progressing while False (deadline).
+  /// Condition ReplicaFailure while True: quota, a denial.
   base::Rare<ContainerState> failure;
+  /// Condition Progressing while False: the rollout is past its deadline.
+  base::Rare<ContainerState> overdue;
   /// Annotation inference.llmkube.dev/template-hash: which Pod template it was given.
   std::string template_hash;
   /// Image of the container router-agent in its template; empty when there is none.

@@ -53,6 +53,15 @@ void nudge_pods(const Plan& plan, base::WallTime now, Decision& decision) {
   }
 }
 
+/// Claims of users are not watched.
+void await_claims(const Plan& plan, Decision& decision) {
+  constexpr std::chrono::seconds kEvery{10};
+  const bool awaits = std::ranges::any_of(plan.models, [&](const auto& model) {
+    return !model.claim.empty() && model.claim_view == nullptr && (model.on_own_claim || plan.cache.foreign);
+  });
+  if (awaits) look_again(decision, kEvery);
+}
+
 void ask_for_samples(const Plan& plan, bool settled, Decision& decision) {
   constexpr std::chrono::seconds kSettled{10};
   constexpr std::chrono::seconds kMoving{2};
@@ -126,6 +135,7 @@ ServiceDecision::ServiceDecision(const Settings& settings, const Observed& obser
   delete_unwanted(plan, Kind::autoscaler, observed.autoscaler, decision);
   delete_unwanted(plan, Kind::config_map, observed.config_map, decision);
   nudge_pods(plan, now, decision);
+  await_claims(plan, decision);
   Diagnosis diagnosis = diagnose(plan, hash);
   ask_for_samples(plan, diagnosis.is_ready(), decision);
   if (diagnosis.wants_knock)

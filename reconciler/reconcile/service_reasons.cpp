@@ -38,7 +38,7 @@ constexpr std::array kReasons = {
     ServiceReason{"ClaimPending", pending, false, kBlocks, "The claim for the files is not bound."},
     ServiceReason{"ModelsMissing", pending, false, kBlocks, "Models that spec names do not exist yet."},
     ServiceReason{"PodsRefused", creating, kDegrades, kBlocks,
-                  "Pods cannot be made (quota, policy) or the rollout is past its deadline."},
+                  "Pods cannot be made (quota, policy): the message is the API server's."},
     ServiceReason{"ImagePullFailed", creating, kDegrades, kBlocks, "A node cannot pull an image of the Pod."},
     ServiceReason{"CrashLoop", creating, kDegrades, kBlocks,
                   "A container ends again and again; its last words are in the message."},
@@ -58,6 +58,9 @@ constexpr std::array kReasons = {
         "The Service takes no connection and none of its EndpointSlices has a ready endpoint, though Pods are "
         "ready: its Events say why (kubectl describe service)."},
     ServiceReason{"ModelsPending", pending, false, kBlocks, "Files of models are on their way."},
+    ServiceReason{"RolloutOverdue", creating, kDegrades, kBlocks,
+                  "Pods of the present template are not ready after an hour (an ephemeral cache: a day), and nothing "
+                  "else says why."},
     ServiceReason{"RollingOut", creating, false, kBlocks, "Pods of the present template are being started."},
     ServiceReason{"PodsNotReady", creating, false, kBlocks, "Fewer Pods are ready than wanted."},
     ServiceReason{"PresetPending", creating, false, kBlocks,

@@ -2,7 +2,9 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "common/api/source.hpp"
 #include "common/base/file.hpp"
+#include "reconciler/reconcile/plan.hpp"
 #include "test/catch.hpp"
 #include "test/unit/reconcile/golden.hpp"
 #include "test/unit/reconcile/scene.hpp"
@@ -787,4 +789,95 @@ TEST_CASE("agents are asked as soon as they run, fetch Pods while they fetch") {
   CHECK(scene.decide().sample_every == std::chrono::seconds{10});
   scene.observed.agents.front().models.pop_back();
   CHECK(scene.decide().sample_every == std::chrono::seconds{2});
+}
+
+TEST_CASE("a rollout past its deadline is named only where nothing else says why") {
+  const auto overdue = [](Scene scene) {
+    scene.observed.deployment->overdue =
+        ContainerState{"ProgressDeadlineExceeded", "ReplicaSet \"x\" has timed out progressing.", 0};
+    return status_of(scene.decide());
+  };
+  const auto waits = overdue(with_pod(unschedulable("0/1 nodes are available: 1 Insufficient nvidia.com/gpu.")));
+  CHECK(waits["phase"] == "WaitingForGPU");
+  CHECK(condition_of(waits, "Degraded")["status"] == "False");
+  const auto pulls = overdue(with_pod(waiting("llama-server", "ImagePullBackOff", "not found")));
+  CHECK(condition_of(pulls, "Degraded")["reason"] == "ImagePullFailed");
+  const auto silent = overdue(with_pod(R"({"phase":"Running","podIP":"10.0.0.8"})"));
+  CHECK(condition_of(silent, "Degraded")["reason"] == "RolloutOverdue");
+  CHECK(condition_of(silent, "Ready")["reason"] == "RolloutOverdue");
+}
+
+TEST_CASE("a claim of the user that is not there is looked for again") {
+  const auto spec =
+      GENERATE(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"modelCache":{"claimName":"mine"}})",
+               R"({"runtime":"llamacpp-router","models":[{"name":"on-claim"}]})");
+  Scene scene(spec);
+  scene.add_model("a");
+  scene.add_model("on-claim", R"({"source":"pvc://mine/a.gguf"})");
+  const auto missing = scene.decide();
+  CHECK(missing.requeue_after == std::chrono::seconds{10});
+  scene.add_claim("mine");
+  CHECK_FALSE(scene.decide().requeue_after);
+}
+
+TEST_CASE("in an ephemeral cache a Pod that is not done takes nothing from one that serves") {
+  Scene scene(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"replicas":2,
+                  "modelCache":{"persistence":"Ephemeral"}})");
+  scene.add_model("a");
+  const auto fetched = [](const std::string& result) {
+    return R"({"name":"model-fetch-0","ready":true,"state":{"terminated":{"exitCode":0,"message":)" +
+           base::quote_json(result) + "}}}";
+  };
+  scene.add_pod("p-0", R"({"phase":"Running","podIP":"10.0.0.7","conditions":[{"type":"Ready","status":"True"}],
+    "initContainerStatuses":[)" +
+                           fetched(fetch_result("a")) +
+                           R"(,{"name":"router-agent","ready":true,"state":{"running":{}}}],
+    "containerStatuses":[{"name":"llama-server","ready":true,"state":{"running":{}}}]})");
+  scene.roll_out(1);
+  const auto preset = [&] { return make_plan(scene.settings, scene.observed).preset; };
+  const auto served = preset();
+  REQUIRE_FALSE(served.empty());
+  AgentSample sample;
+  sample.pod = "p-0";
+  sample.preset_hash = preset_hash(served);
+  sample.ready = true;
+  sample.models = {{"a", {}, "loaded", {}}};
+  scene.observed.agents.push_back(sample);
+  scene.observed.front = Knock::open;
+  scene.write_status();
+  SECTION("it has not started") { scene.add_pod("p-1", R"({"phase":"Pending"})"); }
+  SECTION("it fetches") {
+    scene.add_pod("p-1",
+                  R"({"phase":"Pending","initContainerStatuses":[{"name":"model-fetch-0","state":{"running":{}}}]})");
+  }
+  SECTION("the kubelet refused it, and it stays") {
+    scene.add_pod("p-1", R"({"phase":"Failed","reason":"UnexpectedAdmissionError"})");
+  }
+  SECTION("it is of a template with another source, and still fetches") {
+    scene.add_model("a", R"({"source":"https://models.example/newer.gguf"})");
+    scene.add_pod("p-1",
+                  R"({"phase":"Pending","initContainerStatuses":[{"name":"model-fetch-0","state":{"running":{}}}]})");
+  }
+  CHECK(preset() == served);
+  const auto decision = scene.decide();
+  CHECK_FALSE(decision.status_first);
+  CHECK(json::parse(scene.observed.service.status)["advertisedModels"] == json::array({"a"}));
+  if (decision.status) CHECK(status_of(decision)["advertisedModels"] == json::array({"a"}));
+}
+
+TEST_CASE("of an ephemeral cache the file of the present source counts") {
+  Scene scene(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"modelCache":{"persistence":"Ephemeral"}})");
+  scene.add_model("a", R"({"source":"https://models.example/newer.gguf"})");
+  const auto add = [&](const std::string& name, const std::string& path) {
+    const std::string result = R"({"reason":"Fetched","message":"m","files":[{"path":")" + path +
+                               R"(","size":1,"sha256":"s","role":"model"}]})";
+    scene.add_pod(name, R"({"phase":"Running","initContainerStatuses":[{"name":"model-fetch-0","state":{"terminated":
+      {"exitCode":0,"message":)" +
+                            base::quote_json(result) + "}}}]}");
+  };
+  const std::string newer = "/models/" + api::cache_key("https://models.example/newer.gguf") + "/newer.gguf";
+  const bool newer_first = GENERATE(true, false);
+  add("p-0", newer_first ? newer : "/models/0123456789abcdef/a.gguf");
+  add("p-1", newer_first ? "/models/0123456789abcdef/a.gguf" : newer);
+  CHECK(make_plan(scene.settings, scene.observed).preset.contains(newer));
 }
