@@ -6,11 +6,15 @@
 - apiGroups: [inference.llmkube.dev]
   resources: [inferenceservices/status, models/status]
   verbs: [patch]
+# These two go with their owner.
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [list, watch, create, patch, delete]
+  verbs: [list, watch, create, patch]
 - apiGroups: [""]
-  resources: [services, configmaps]
+  resources: [services]
+  verbs: [list, watch, create, patch]
+- apiGroups: [""]
+  resources: [configmaps]
   verbs: [list, watch, create, patch, delete]
 # A claim is made once; it is never changed and never deleted by us.
 - apiGroups: [""]
