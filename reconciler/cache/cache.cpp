@@ -91,6 +91,8 @@ struct ClusterCache::Namespace {
   Table<ClaimView> claims;
 
   NameIndex services_by_model;
+  /// Those with a dot in their name, by the name of their Service, which has none.
+  NameIndex services_by_front;
   NameIndex pods_by_service;
   NameIndex jobs_by_model;
   NameIndex fetch_pods_by_model;
@@ -127,6 +129,8 @@ struct ClusterCache::Namespace {
   template <class Update>
   void index(Resource, const KeptService& service, Update update) {
     for (const auto& model : service.models) update(services_by_model, model, service.meta.name);
+    if (const auto front = kube::service_name(service.meta.name); front != service.meta.name)
+      update(services_by_front, front, service.meta.name);
   }
   template <class Update>
   void index(Resource resource, const PodView& pod, Update update) {
@@ -252,8 +256,12 @@ class Concerned {
     service(tables, view.meta.name);
   }
   template <class Tables>
-  void by(const Tables& tables, Resource, const ChildView& view) {
+  void by(const Tables& tables, Resource resource, const ChildView& view) {
     service(tables, view.service);
+    if (resource != Resource::network_service) return;
+    // Whom it kept from having one of that name, too.
+    service(tables, view.meta.name);
+    for (const auto& name : tables.services_by_front.at(view.meta.name)) service(tables, name);
   }
   template <class Tables>
   void by(const Tables& tables, Resource resource, const PodView& view) {

@@ -420,3 +420,16 @@ TEST_CASE("versions are compared as numbers") {
   CHECK_FALSE(is_earlier("7", "7"));
   CHECK_FALSE(is_earlier("x", "100"));
 }
+
+TEST_CASE("a Service that goes concerns those that it kept from having one of that name") {
+  Fixture f;
+  f.put(Resource::service, service("a.b", {"m"}));
+  f.put(Resource::service, service("a-b", {"m"}));
+  f.put(Resource::service, service("other", {"m"}));
+  const std::string owner = GENERATE("a.b", "a-b");
+  const Json front = object("a-b", {{"inference.llmkube.dev/service", owner}});
+  f.put(Resource::network_service, front);
+  f.told();
+  f.drop(Resource::network_service, front);
+  CHECK(f.told() == Fixture::Words{"s:a.b", "s:a-b"});
+}
