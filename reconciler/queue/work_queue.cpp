@@ -68,6 +68,7 @@ void WorkQueue::retry(const Key& key, Duration floor) {
   const auto seed = std::hash<std::string>{}(key.to_string()) + failures;
   const auto base = delays_.first_retry * (1LL << std::min(failures, 20U));
   base::Backoff backoff(std::min<Duration>(base, delays_.longest_retry), delays_.longest_retry, seed);
+  if (floor > Duration::zero()) entry.rests_until = std::chrono::steady_clock::now() + floor;
   add_after_locked(key, std::max(backoff.next(), floor));
 }
 
@@ -128,7 +129,8 @@ void WorkQueue::done(const Key& key) {
   Entry& entry = entries_[key];
   entry.working = false;
   const bool is_service = key.kind == Key::Kind::service;
-  entry.rests_until = std::chrono::steady_clock::now() + (is_service ? delays_.rest : delays_.models_rest);
+  const Time rested = std::chrono::steady_clock::now() + (is_service ? delays_.rest : delays_.models_rest);
+  entry.rests_until = std::max(entry.rests_until, rested);
   (is_service ? resting_services_ : resting_models_).emplace_back(entry.rests_until, key);
   if (std::exchange(entry.again, false)) add_locked(key);
 }

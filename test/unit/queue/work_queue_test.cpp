@@ -239,3 +239,16 @@ TEST_CASE("shutting down wakes every worker") {
   queue.add(key("late"));
   CHECK_FALSE(queue.take());
 }
+
+TEST_CASE("the patience that a server asked for is kept by whatever comes meanwhile") {
+  WorkQueue queue({.first_retry = 1ms, .longest_retry = 1ms, .rest = 0ms});
+  queue.add(key("a"));
+  REQUIRE(taken(queue) == key("a"));
+  const auto began = std::chrono::steady_clock::now();
+  queue.add_after(key("a"), 10ms);
+  queue.retry(key("a"), 300ms);
+  queue.done(key("a"));
+  queue.add(key("a"));
+  REQUIRE(taken(queue) == key("a"));
+  CHECK(elapsed(began) >= 300ms);
+}
