@@ -143,7 +143,8 @@ base::Result<> Program::start() {
     base::log::info("synced");
     // Before the first decision, however long it takes: a template that lost the name of its class for want of an
     // answer would restart Pods, and once more when it gets it back.
-    if (options_.watch_namespaces.empty()) read_priority_classes();
+    while (!read_priority_classes())
+      if (stopping_.wait_for(kClassesRetry)) return;
     if (!options_.leader_elect) return set_leading(true);
     lease_->run([this] {
       for (auto& worker : workers_) worker.join();
@@ -253,7 +254,8 @@ void Program::keep_house() {
     if (now < slow_due) continue;
     slow_due = now + kSlowChecks;
     if (!std::exchange(rights_checked, true)) check_rights();
-    if (options_.watch_namespaces.empty() && !check_crds()) slow_due = now + kCrdRetry;
+    (void)read_priority_classes();
+    if (!check_crds()) slow_due = now + kCrdRetry;
   }
 }
 
@@ -293,21 +295,20 @@ bool Program::check_crds() {
   return missing->empty();
 }
 
-void Program::read_priority_classes() {
+bool Program::read_priority_classes() {
   auto names = std::make_shared<std::set<std::string>>();
-  std::string said;
-  do {
-    names->clear();
-    const auto listed =
-        api_->list("/apis/scheduling.k8s.io/v1/priorityclasses", {}, [&](const base::JsonValue& object) {
-          names->insert(base::string_at(object, {"metadata", "name"}));
-        });
-    if (listed && listed->status == 200) return controller_->set_priority_classes(std::move(names));
-    auto problem = listed ? net::to_error(listed->refusal, "priorityclasses").to_string() : listed.error().to_string();
-    if (problem != said) base::log::warning("priority-classes-not-read", {{"problem", problem}});
-    said = std::move(problem);
-    if (listed && listed->status == 403) return;  // it is for the table of rights to say
-  } while (!stopping_.wait_for(kClassesRetry));
+  const auto listed = api_->list("/apis/scheduling.k8s.io/v1/priorityclasses", {}, [&](const base::JsonValue& object) {
+    names->insert(base::string_at(object, {"metadata", "name"}));
+  });
+  const bool is_read = listed && listed->status == 200;
+  const std::string problem = is_read  ? ""
+                              : listed ? net::to_error(listed->refusal, "priorityclasses").to_string()
+                                       : listed.error().to_string();
+  if (is_read) controller_->set_priority_classes(std::move(names));
+  const std::lock_guard lock(classes_mutex_);
+  if (std::exchange(classes_problem_, problem) != problem && !problem.empty())
+    base::log::warning("priority-classes-not-read", {{"problem", problem}});
+  return is_read || (listed && listed->status == 403);
 }
 
 }  // namespace reconciler

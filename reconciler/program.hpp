@@ -1,6 +1,7 @@
 #pragma once
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -64,7 +65,8 @@ class Program {
   void check_rights();
   /// True when the live CRD has all our fields, or cannot be read.
   [[nodiscard]] bool check_crds();
-  void read_priority_classes();
+  /// False when it has to be tried again; a refusal is for the table of rights to say.
+  [[nodiscard]] bool read_priority_classes();
   void check_certificates();
   [[nodiscard]] bool synced() const;
   void set_leading(bool leading);
@@ -91,6 +93,8 @@ class Program {
   net::Cancellation stopping_;
   std::atomic<bool> leading_ = false;
   std::string certificate_problem_;
+  std::mutex classes_mutex_;  // guards classes_problem_
+  std::string classes_problem_;
   std::vector<std::string> missing_fields_;
   std::vector<std::thread> workers_;
   std::thread lease_thread_;
