@@ -41,11 +41,49 @@ Outcome joined(Outcome first, const Outcome& second) {
   return first;
 }
 
+/// Reads the claims that the cache lacks.
+template <class Seen>
+std::optional<net::NotNow> add_claims(ClaimReader& reader, const Key& key, const std::vector<std::string>& missing,
+                                      Seen& observed) {
+  for (const auto& name : missing) {
+    auto claim = reader.read(key.namespace_, name);
+    if (!claim) return std::move(claim.error());
+    if (*claim) observed.claims.emplace(name, std::move(**claim));
+  }
+  return std::nullopt;
+}
+
+/// A pass that ends before anything is decided.
+Outcome put_off(net::NotNow failure) {
+  Outcome outcome;
+  outcome.error = std::move(failure.error);
+  outcome.retry_after = failure.retry_after;
+  return outcome;
+}
+
+/// What the pass says of the children. Of those behind one at which the server had no time it says nothing, so what was
+/// said before holds.
+std::vector<ApplyProblem> problems_after(const Outcome& outcome, const std::vector<ApplyProblem>& before) {
+  auto problems = outcome.problems;
+  if (outcome.all_applied) return problems;
+  for (const auto& problem : before) {
+    const bool is_told = std::ranges::any_of(
+        problems, [&](const auto& at) { return at.kind == problem.kind && at.name == problem.name; });
+    if (!is_told) problems.push_back(problem);
+  }
+  return problems;
+}
+
 }  // namespace
 
 void Controller::set_active(bool active) {
-  if (active_.exchange(active) == active || !active) return;
-  add_all();
+  if (active_.exchange(active) == active) return;
+  if (active) {
+    parts_.applier.forget();
+    add_all();
+  } else {
+    parts_.sampler.forget();
+  }
 }
 
 void Controller::add_all() {
@@ -82,12 +120,11 @@ void Controller::pass(const Key& key) {
   finish(key, outcome);
 }
 
-std::optional<Observed> Controller::observe_service(const Key& key) {
+std::expected<std::optional<Observed>, net::NotNow> Controller::observe_service(const Key& key) {
   std::vector<std::string> missing;
   auto observed = parts_.cache.observe_service(key.namespace_, key.name, &missing);
   if (!observed) return observed;
-  for (const auto& name : missing)
-    if (auto claim = claims_.read(key.namespace_, name)) observed->claims.emplace(name, std::move(*claim));
+  if (auto failure = add_claims(claims_, key, missing, *observed)) return std::unexpected(std::move(*failure));
   observed->agents = parts_.sampler.agents(key);
   observed->progress = parts_.sampler.progress(key);
   observed->front = parts_.sampler.front(key);
@@ -98,12 +135,11 @@ std::optional<Observed> Controller::observe_service(const Key& key) {
   return observed;
 }
 
-std::optional<ObservedModel> Controller::observe_model(const Key& key) {
+std::expected<std::optional<ObservedModel>, net::NotNow> Controller::observe_model(const Key& key) {
   std::vector<std::string> missing;
   auto observed = parts_.cache.observe_model(key.namespace_, key.name, &missing);
   if (!observed) return observed;
-  for (const auto& name : missing)
-    if (auto claim = claims_.read(key.namespace_, name)) observed->claims.emplace(name, std::move(*claim));
+  if (auto failure = add_claims(claims_, key, missing, *observed)) return std::unexpected(std::move(*failure));
   return observed;
 }
 
@@ -135,7 +171,9 @@ bool Controller::is_all_asked(const Key& key, const Observed& observed) {
 }
 
 Outcome Controller::pass_service(const Key& key) {
-  auto observed = observe_service(key);
+  auto seen = observe_service(key);
+  if (!seen) return put_off(std::move(seen.error()));
+  auto& observed = *seen;
   if (!observed) {
     parts_.sampler.want(key, {}, false);
     status_patience_.settled(key);
@@ -149,7 +187,7 @@ Outcome Controller::pass_service(const Key& key) {
   const bool all_asked = is_all_asked(key, *observed);
   const Outcome outcome = deciding.decision.status_first ? say_then_do(key, *observed, deciding, all_asked)
                           : all_asked                    ? do_then_say(key, *observed, deciding)
-                                                         : do_in_silence(key, deciding.decision);
+                                                         : do_in_silence(key, *observed, deciding.decision);
   const bool is_told = all_asked && !outcome.error && !outcome.look_again;
   if (knocks && is_told && !deciding.decision.knock) want_samples(key, deciding.decision, *observed);
   look_again(key, deciding.decision, outcome);
@@ -169,8 +207,9 @@ Outcome Controller::say_then_do(const Key& key, const Observed& observed, Servic
 
 Outcome Controller::do_then_say(const Key& key, const Observed& observed, ServiceDecision& deciding) {
   Outcome outcome = carry_out(key, deciding.decision);
-  if (outcome.changes > 0 || !same(outcome.problems, observed.problems)) {
-    keep_problems(key, outcome.problems);
+  const auto problems = problems_after(outcome, observed.problems);
+  if (outcome.changes > 0 || !same(problems, observed.problems)) {
+    keep_problems(key, problems);
     parts_.queue.add(key);
     return outcome;
   }
@@ -178,11 +217,11 @@ Outcome Controller::do_then_say(const Key& key, const Observed& observed, Servic
   return joined(std::move(outcome), tell(key, observed.service.meta, deciding.decision));
 }
 
-Outcome Controller::do_in_silence(const Key& key, Decision& decision) {
+Outcome Controller::do_in_silence(const Key& key, const Observed& observed, Decision& decision) {
   decision.status.reset();
   decision.annotations.clear();
   Outcome outcome = carry_out(key, decision);
-  keep_problems(key, outcome.problems);
+  keep_problems(key, problems_after(outcome, observed.problems));
   return outcome;
 }
 
@@ -215,7 +254,9 @@ Outcome Controller::tell(const Key& key, const ObjectMeta& meta, const Decision&
 }
 
 Outcome Controller::pass_model(const Key& key) {
-  const auto observed = observe_model(key);
+  auto seen = observe_model(key);
+  if (!seen) return put_off(std::move(seen.error()));
+  const auto& observed = *seen;
   if (!observed) {
     status_patience_.settled(key);
     return {};

@@ -1,6 +1,7 @@
 #pragma once
 #include <atomic>
 #include <chrono>
+#include <expected>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -45,7 +46,7 @@ class Controller {
   /// Takes keys until the queue is shut down; each worker is one thread. While `active(false)` keys stay in the queue.
   void work();
   /// Whether workers may start passes: we are the leader and the cache is complete. When it becomes true, every object
-  /// is due.
+  /// is due and nothing counts as applied; when it becomes false, nobody is asked any more.
   void set_active(bool active);
 
   /// Names of the cluster's PriorityClasses; null while not known.
@@ -65,7 +66,7 @@ class Controller {
   [[nodiscard]] Outcome do_then_say(const Key& key, const Observed& observed, ServiceDecision& deciding);
   /// While a Pod was never asked (it is new, or we are). It is asked within a moment, and then this comes again; until
   /// then nothing is said about it: else each restart of ours would write statuses that it takes back at once.
-  [[nodiscard]] Outcome do_in_silence(const Key& key, Decision& decision);
+  [[nodiscard]] Outcome do_in_silence(const Key& key, const Observed& observed, Decision& decision);
   void want_samples(const Key& key, const Decision& decision, const Observed& observed);
   /// Whether what was observed holds the latest answer of each Pod and Service that the decision wants to hear. One may
   /// come while the decision is made, within a millisecond of the first question: then the key is due once more.
@@ -77,8 +78,9 @@ class Controller {
   void finish(const Key& key, const Outcome& outcome);
   void look_again(const Key& key, const Decision& decision, const Outcome& outcome);
   void report(const Key& key, const std::optional<base::Error>& error);
-  [[nodiscard]] std::optional<Observed> observe_service(const Key& key);
-  [[nodiscard]] std::optional<ObservedModel> observe_model(const Key& key);
+  /// Nothing when it is not there or not ours; an error when a claim of a user cannot be read.
+  [[nodiscard]] std::expected<std::optional<Observed>, net::NotNow> observe_service(const Key& key);
+  [[nodiscard]] std::expected<std::optional<ObservedModel>, net::NotNow> observe_model(const Key& key);
   [[nodiscard]] std::vector<ApplyProblem> problems_of(const Key& key) const;
   void keep_problems(const Key& key, const std::vector<ApplyProblem>& problems);
 

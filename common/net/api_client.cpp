@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/file.hpp"
+#include "common/base/log.hpp"
 #include "common/base/text.hpp"
 
 namespace net {
@@ -79,6 +80,15 @@ base::Error to_error(const ApiResponse& response, std::string_view where) {
   const auto status = read_status(response);
   const std::string word = status.reason.empty() ? "HTTP" : status.reason;
   return {word + " (" + std::to_string(status.code) + "): " + status.message, std::string(where), {}};
+}
+
+std::optional<NotNow> not_now(const base::Result<ApiResponse>& response, std::string_view where) {
+  if (!response) {
+    base::log::debug("no-answer", {{"problem", response.error().to_string()}});
+    return NotNow{{"the API server does not answer", {}, {}}};
+  }
+  if (response->status != 429 && response->status < 500) return std::nullopt;
+  return NotNow{to_error(*response, where), response->retry_after.value_or(std::chrono::seconds{0})};
 }
 
 /// What is read from files, as it was when they were last looked at.

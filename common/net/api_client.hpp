@@ -45,6 +45,16 @@ struct ApiStatus {
 /// The same as an Error about `where`.
 [[nodiscard]] base::Error to_error(const ApiResponse& response, std::string_view where);
 
+/// Why a request is to be made again later.
+struct NotNow {
+  base::Error error;
+  /// The server asked for this much patience.
+  std::chrono::seconds retry_after{0};
+};
+/// When nothing can be said about the request itself: no answer came, in the same words for every way in which a
+/// connection fails, or the server said "not now" (429, 5xx).
+[[nodiscard]] std::optional<NotNow> not_now(const base::Result<ApiResponse>& response, std::string_view where);
+
 struct ListOptions {
   std::string label_selector;
   std::string field_selector;

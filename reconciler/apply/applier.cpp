@@ -16,8 +16,6 @@ using net::ApiResponse;
 /// After a write that has not come back through the watch.
 constexpr std::chrono::milliseconds kWatchPause{1000};
 
-bool is_refusal_for_now(int status) { return status == 429 || status >= 500; }
-
 /// The live object in the answer to a write.
 std::optional<LiveObject> read_live(const base::JsonValue& object) {
   LiveObject live;
@@ -36,17 +34,12 @@ bool is_in_force(const DesiredObject& desired, const std::optional<LiveObject>& 
   return body && content_to_apply(*body) == live->content;
 }
 
-/// True when nothing can be said about the object itself: no answer, or "not now".
+/// True when nothing can be said about the object itself.
 bool failed_for_now(const base::Result<ApiResponse>& response, const std::string& where, Outcome& outcome) {
-  if (!response) {
-    // The same words for every way in which a connection fails: one line for an outage, not one for each try.
-    base::log::debug("no-answer", {{"problem", response.error().to_string()}});
-    outcome.error = base::Error{"the API server does not answer", "write", {}};
-    return true;
-  }
-  if (!is_refusal_for_now(response->status)) return false;
-  outcome.error = net::to_error(*response, where);
-  outcome.retry_after = response->retry_after.value_or(std::chrono::seconds{0});
+  auto failure = net::not_now(response, where);
+  if (!failure) return false;
+  outcome.error = std::move(failure->error);
+  outcome.retry_after = failure->retry_after;
   return true;
 }
 
@@ -61,6 +54,8 @@ Applier::Applier(net::ApiClient& api, ClusterCache& cache, const base::Clock& cl
       record_event_(std::move(record_event)),
       memory_(clock) {}
 
+void Applier::forget() { memory_.forget(); }
+
 bool Applier::allowed(Outcome& outcome) const {
   if (may_write_()) return true;
   outcome.look_again = kWatchPause;  // no fault of the object: if we lead again it is due, else another one sees to it
@@ -72,7 +67,8 @@ Outcome Applier::carry_out(const Key& key, const Decision& decision) {
   const auto all = [&](const auto& items, auto step) {
     return std::all_of(items.begin(), items.end(), [&](const auto& item) { return (this->*step)(key, item, outcome); });
   };
-  (void)(all(decision.desired, &Applier::apply_child) && all(decision.deletions, &Applier::remove) &&
+  outcome.all_applied = all(decision.desired, &Applier::apply_child);
+  (void)(outcome.all_applied && all(decision.deletions, &Applier::remove) &&
          all(decision.annotations, &Applier::annotate));
   return outcome;
 }

@@ -18,6 +18,8 @@ namespace reconciler {
 struct Outcome {
   /// Children that were refused, now or before, in the order of the decision.
   std::vector<ApplyProblem> problems;
+  /// Each child was looked at: none of those behind one at which the server had no time was left out.
+  bool all_applied = true;
   /// Something did not work that may work later: the key goes back into the queue with backoff.
   std::optional<base::Error> error;
   /// The server asked for this much patience.
@@ -39,6 +41,9 @@ class Applier {
   /// `may_write` is asked before every write: whether we are the leader still.
   Applier(net::ApiClient& api, ClusterCache& cache, const base::Clock& clock, std::function<bool()> may_write,
           RecordEvent record_event);
+
+  /// What was applied so far: another one may have written since.
+  void forget();
 
   /// Children, deletions and annotations, in this order. Stops at the first failure that is not a refusal of the child.
   [[nodiscard]] Outcome carry_out(const Key& key, const Decision& decision);

@@ -89,4 +89,9 @@ void ApplyMemory::forget(const ChildKey& child) {
   entries_.erase(child);
 }
 
+void ApplyMemory::forget() {
+  const std::lock_guard lock(mutex_);
+  entries_.clear();
+}
+
 }  // namespace reconciler

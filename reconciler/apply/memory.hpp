@@ -58,6 +58,8 @@ class ApplyMemory {
   [[nodiscard]] std::optional<ApplyProblem> problem(const ChildKey& child) const;
   /// It vanished: what was applied to it counts no more.
   void forget(const ChildKey& child);
+  /// Of all of them.
+  void forget();
 
  private:
   struct Entry {

@@ -9,7 +9,8 @@ constexpr std::chrono::seconds kFresh{5};
 
 }  // namespace
 
-std::optional<ClaimView> ClaimReader::read(const std::string& namespace_, const std::string& name) {
+std::expected<std::optional<ClaimView>, net::NotNow> ClaimReader::read(const std::string& namespace_,
+                                                                       const std::string& name) {
   const auto now = clock_.steady();
   {
     const std::lock_guard lock(mutex_);
@@ -18,10 +19,15 @@ std::optional<ClaimView> ClaimReader::read(const std::string& namespace_, const 
   }
   const auto path = object_path(Resource::claim, namespace_, name);
   const auto response = api_.get(path);
-  if (!response || (!response->ok() && response->status != 404)) return std::nullopt;
+  if (auto failure = net::not_now(response, path)) return std::unexpected(std::move(*failure));
   std::optional<ClaimView> claim;
-  if (response->ok())
-    if (const auto object = base::parse_json(response->body, path)) claim = decode_claim(*object);
+  if (response->ok()) {
+    const auto object = base::parse_json(response->body, path);
+    if (!object) return std::unexpected(net::NotNow{object.error()});
+    claim = decode_claim(*object);
+  } else if (response->status != 404) {
+    return std::unexpected(net::NotNow{net::to_error(*response, path)});
+  }
   const std::lock_guard lock(mutex_);
   answers_[{namespace_, name}] = {now, claim};
   return claim;

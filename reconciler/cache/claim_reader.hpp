@@ -1,4 +1,5 @@
 #pragma once
+#include <expected>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -17,8 +18,9 @@ class ClaimReader {
  public:
   ClaimReader(net::ApiClient& api, const base::Clock& clock) : api_(api), clock_(clock) {}
 
-  /// Nothing when it is not there (or could not be read: then the next pass asks again).
-  [[nodiscard]] std::optional<ClaimView> read(const std::string& namespace_, const std::string& name);
+  /// Nothing when it is not there. What cannot be read may be there all the same: then nothing can be decided.
+  [[nodiscard]] std::expected<std::optional<ClaimView>, net::NotNow> read(const std::string& namespace_,
+                                                                          const std::string& name);
 
  private:
   struct Answer {

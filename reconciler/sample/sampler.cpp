@@ -77,15 +77,25 @@ void Sampler::want(const Key& key, const std::vector<Target>& targets, bool on_t
   }
   auto& before = wanted_[key];
   for (const auto* place : before) {
-    if (std::ranges::find(fresh, place) != fresh.end()) continue;
-    const auto found = places_.find(*place);
-    found->second.wanted_by.erase(key);
-    if (!found->second.wanted_by.empty() || found->second.asking) continue;
-    schedule_.erase({found->second.due, &found->first});
-    places_.erase(found);
+    if (std::ranges::find(fresh, place) == fresh.end()) drop_want(key, *place);
   }
   before = std::move(fresh);
   if (before.empty()) wanted_.erase(key);
+}
+
+void Sampler::forget() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, places] : wanted_)
+    for (const auto* place : places) drop_want(key, *place);
+  wanted_.clear();
+}
+
+void Sampler::drop_want(const Key& key, const Place& place) {
+  const auto found = places_.find(place);
+  found->second.wanted_by.erase(key);
+  if (!found->second.wanted_by.empty() || found->second.asking) return;
+  schedule_.erase({found->second.due, &found->first});
+  places_.erase(found);
 }
 
 template <class Visit>

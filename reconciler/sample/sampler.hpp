@@ -75,6 +75,8 @@ class Sampler {
   };
   /// What `key` wants to know from now on, in place of what it wanted before; `on_the_way` says that it just changed.
   void want(const Key& key, const std::vector<Target>& targets, bool on_the_way);
+  /// Nobody wants to know anything any more.
+  void forget();
 
   /// Whether each of the Pods and Services that `key` wants was asked at least once, whatever came of it.
   [[nodiscard]] bool asked_all(const Key& key) const;
@@ -125,6 +127,8 @@ class Sampler {
 
   // Places are keys of `places_`, which stay there while they are being asked.
   void schedule(const Place& place, State& state, Time due);
+  /// With the lock. Who is being asked goes once the answer is there.
+  void drop_want(const Key& key, const Place& place);
   /// Takes off the schedule whose time has come: one Service, or Pods.
   [[nodiscard]] std::vector<const Place*> take_due(Time now);
   /// Asks Pods, or knocks at a Service, without the lock.

@@ -79,3 +79,11 @@ TEST_CASE("a refusal by an object that the watch does not show is tried again af
   f.clock.advance(61s);
   CHECK(f.memory.judge(kChild, "body", {}) == Verdict::apply);
 }
+
+TEST_CASE("once all is forgotten a child is looked at anew") {
+  Fixture f;
+  f.memory.applied(kChild, "body", live("6"));
+  REQUIRE(f.memory.judge(kChild, "body", live("6")) == Verdict::settled);
+  f.memory.forget();
+  CHECK(f.memory.judge(kChild, "body", live("6")) == Verdict::apply);
+}

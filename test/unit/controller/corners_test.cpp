@@ -337,3 +337,91 @@ TEST_CASE("what each of the many threads has of its own is small") {
   ::dl_iterate_phdr(take, &bytes);
   CHECK(bytes <= 1024);  // was 128 KiB, zeroed for each: 3 MiB
 }
+
+TEST_CASE("a user's claim that cannot be read for a moment takes nothing away") {
+  Running r;
+  const auto claims = "/api/v1/namespaces/edge/persistentvolumeclaims";
+  r.server.create(claims, {{"apiVersion", "v1"},
+                           {"kind", "PersistentVolumeClaim"},
+                           {"metadata", {{"name", "mine"}}},
+                           {"spec", {{"accessModes", {"ReadWriteMany"}}}},
+                           {"status", {{"phase", "Bound"}}}});
+  r.add_model("a");
+  r.server.create(
+      Running::kGroup + "inferenceservices",
+      {{"apiVersion", "inference.llmkube.dev/v1alpha1"},
+       {"kind", "InferenceService"},
+       {"metadata", {{"name", "one"}}},
+       {"spec",
+        {{"runtime", "llamacpp-router"}, {"models", {{{"name", "a"}}}}, {"modelCache", {{"claimName", "mine"}}}}}});
+  REQUIRE(test::eventually([&] { return r.is_ready("one"); }));
+  REQUIRE(r.is_quiet());
+  const auto preset = r.server.get(kConfigMaps + "/one-models").body["data"];
+  std::this_thread::sleep_for(5s);  // as long as an answer is believed
+  const int status = GENERATE(429, 500, 403);
+  r.server.forget_calls();
+  r.server.inject({.method = "GET", .target = "persistentvolumeclaims/mine", .times = 1000, .status = status});
+  r.server.merge_patch(kDeployments + "/one", {{"metadata", {{"labels", {{"x", "y"}}}}}}, "kubectl-edit");
+  REQUIRE(test::eventually([&] { return r.server.count("GET", "persistentvolumeclaims/mine") > 2; }));
+  CHECK(r.advertised("one") == 1);
+  CHECK(r.server.get(kConfigMaps + "/one-models").body["data"] == preset);
+  CHECK(r.writes() == 0);
+  r.server.clear_faults();
+  r.server.merge_patch(kDeployments + "/one", {{"spec", {{"replicas", 3}}}}, "kubectl-edit");
+  CHECK(test::eventually([&] { return r.server.get(kDeployments + "/one").body["spec"]["replicas"] == 1; }));
+}
+
+TEST_CASE("who leads again does not take for applied what another leader has changed since") {
+  Running r({}, kShortLease);
+  r.add_all();
+  REQUIRE(r.all_ready());
+  REQUIRE(r.is_quiet());
+  Json applied;
+  for (const auto& call : r.server.calls())
+    if (call.method == "PATCH" && call.target.find("deployments/one?") != std::string::npos)
+      applied = Json::parse(call.body);
+  REQUIRE(applied["spec"]["replicas"] == 1);
+  r.server.inject({.kind = Fault::Kind::refuse, .target = "leases", .times = 1000, .status = 500});
+  REQUIRE(test::eventually([&] { return !r.program->leading(); }));
+  applied["spec"]["replicas"] = 0;  // say, the service was suspended for a while
+  REQUIRE(r.server.apply(kDeployments + "/one", applied, std::string(reconciler::kFieldManager)).status == 200);
+  r.server.clear_faults();
+  CHECK(test::eventually([&] { return r.server.get(kDeployments + "/one").body["spec"]["replicas"] == 1; }));
+}
+
+TEST_CASE("a server without time for a child that it refused before takes no names away") {
+  Running r;
+  r.add_model("a");
+  // With a GPU a new template ends the only Pod.
+  r.server.create(Running::kGroup + "inferenceservices", {{"apiVersion", "inference.llmkube.dev/v1alpha1"},
+                                                          {"kind", "InferenceService"},
+                                                          {"metadata", {{"name", "one"}}},
+                                                          {"spec",
+                                                           {{"runtime", "llamacpp-router"},
+                                                            {"models", {{{"name", "a"}}}},
+                                                            {"image", "localhost/llama-server:cuda-b11669"},
+                                                            {"resources", {{"gpu", 1}}}}}});
+  REQUIRE(test::eventually([&] { return r.is_ready("one"); }));
+  REQUIRE(r.is_quiet());
+  r.server.forget_calls();
+  const auto refuse = [&](int times, int status, const std::string& reason) {
+    r.server.inject(
+        {.method = "PATCH", .target = "deployments/one", .times = times, .status = status, .reason = reason});
+  };
+  refuse(8, 403, "Forbidden");  // names come back while the Pods stay
+  refuse(4, 503, "ServiceUnavailable");
+  refuse(4, 403, "Forbidden");
+  r.server.merge_patch(Running::kGroup + "inferenceservices/one",
+                       {{"spec", {{"env", {{{"name", "X"}, {"value", "y"}}}}}}});
+  REQUIRE(test::eventually([&] { return r.server.count("PATCH", "deployments/one") >= 16; }));
+  REQUIRE(test::eventually([&] { return r.is_ready("one"); }));
+  // It leaves the status once, for the roll-out.
+  int withdrawn = 0;
+  bool has_names = true;
+  for (const auto& call : r.server.calls()) {
+    if (call.method != "PATCH" || call.target.find("inferenceservices/one/status") == std::string::npos) continue;
+    const bool had = std::exchange(has_names, !Json::parse(call.body)["status"]["advertisedModels"].empty());
+    if (had && !has_names) ++withdrawn;
+  }
+  CHECK(withdrawn == 1);
+}

@@ -500,3 +500,15 @@ TEST_CASE("Pods whose time has come are asked at once, at most 32 of them") {
   REQUIRE(f.asked_more(42));
   CHECK(f.most_at_once == 32);
 }
+
+TEST_CASE("once all is forgotten nobody is asked any more, until somebody wants to know again") {
+  Fixture f;
+  f->want(kOne, {kAgent}, true);
+  f->want(kTwo, {kAgent, {What::agent, "other", "10.0.0.8"}}, true);
+  REQUIRE(f.asked_more(4));
+  f->forget();
+  CHECK(f.falls_silent());
+  CHECK(f->agents(kTwo).empty());
+  f->want(kTwo, {kAgent}, true);
+  CHECK(f.asked_more(2));
+}
