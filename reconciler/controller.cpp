@@ -179,7 +179,7 @@ Outcome Controller::pass_service(const Key& key) {
     status_patience_.settled(key);
     preset_patience_.settled(key);
     keep_problems(key, {});
-    return {};
+    return let_go(key);
   }
   ServiceDecision deciding(parts_.settings, *observed, parts_.clock.wall());
   want_samples(key, deciding.decision, *observed);
@@ -192,6 +192,14 @@ Outcome Controller::pass_service(const Key& key) {
   if (knocks && is_told && !deciding.decision.knock) want_samples(key, deciding.decision, *observed);
   look_again(key, deciding.decision, outcome);
   return outcome;
+}
+
+Outcome Controller::let_go(const Key& key) {
+  const auto left = parts_.cache.left_service(key.namespace_, key.name);
+  if (!left) return {};
+  Decision nothing;
+  nothing.status = empty_status(*left);
+  return parts_.applier.write_status(key, *left, nothing);
 }
 
 Outcome Controller::say_then_do(const Key& key, const Observed& observed, ServiceDecision& deciding, bool all_asked) {

@@ -59,6 +59,8 @@ class Controller {
   void add_all();
   [[nodiscard]] Outcome pass_service(const Key& key);
   [[nodiscard]] Outcome pass_model(const Key& key);
+  /// A service that another operator serves from now on: what its status says of ours is taken back.
+  [[nodiscard]] Outcome let_go(const Key& key);
   /// What takes a name away: nothing changes before the status says so, and that waits until all were asked.
   [[nodiscard]] Outcome say_then_do(const Key& key, const Observed& observed, ServiceDecision& deciding,
                                     bool all_asked);

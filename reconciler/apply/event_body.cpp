@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "common/api/crd.hpp"
 #include "common/base/text.hpp"
 
 namespace reconciler {
@@ -29,7 +30,7 @@ std::string event_body(const Key& key, const ObjectMeta& meta, const Event& even
       {"kind", "Event"},
       {"metadata", {{"name", event_name(key.name, now)}, {"namespace", key.namespace_}}},
       {"involvedObject",
-       {{"apiVersion", "inference.llmkube.dev/v1alpha1"},
+       {{"apiVersion", api::kApiVersion},
         {"kind", key.kind == Key::Kind::service ? "InferenceService" : "Model"},
         {"name", key.name},
         {"namespace", key.namespace_},

@@ -504,6 +504,17 @@ std::optional<Observed> ClusterCache::observe_service(const std::string& namespa
   return observed;
 }
 
+std::optional<ObjectMeta> ClusterCache::left_service(const std::string& namespace_, const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto slot = namespaces_.find(namespace_);
+  if (slot == namespaces_.end()) return std::nullopt;
+  const auto found = slot->second->services.find(name);
+  if (found == slot->second->services.end() || is_ours(settings_, found->second.view.runtime)) return std::nullopt;
+  const auto status = base::parse_json(found->second.view.status, "status");
+  if (!status || base::find(*status, "advertisedModels") == nullptr) return std::nullopt;
+  return found->second.view.meta;
+}
+
 std::optional<ObservedModel> ClusterCache::observe_model(const std::string& namespace_, const std::string& name,
                                                          std::vector<std::string>* missing_claims) const {
   const std::lock_guard lock(mutex_);

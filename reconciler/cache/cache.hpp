@@ -66,6 +66,9 @@ class ClusterCache {
   [[nodiscard]] std::optional<ObservedModel> observe_model(const std::string& namespace_, const std::string& name,
                                                            std::vector<std::string>* missing_claims) const;
 
+  /// A service whose runtime is another's now, while its status still tells what we wrote.
+  [[nodiscard]] std::optional<ObjectMeta> left_service(const std::string& namespace_, const std::string& name) const;
+
   [[nodiscard]] std::optional<LiveObject> live(Resource resource, const std::string& namespace_,
                                                const std::string& name) const;
   /// resourceVersion of a service or Model as it is kept; empty when it is not there.

@@ -135,4 +135,7 @@ class ServiceDecision {
 /// ten minutes) and, where Models are ours, writes its status.
 [[nodiscard]] Decision reconcile_model(const Settings& settings, const ObservedModel& observed, base::WallTime now);
 
+/// The status of a service that is not ours any more: to apply it takes back every field that was.
+[[nodiscard]] std::string empty_status(const ObjectMeta& service);
+
 }  // namespace reconciler

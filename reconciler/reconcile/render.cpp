@@ -4,6 +4,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "common/api/crd.hpp"
 #include "common/base/digest.hpp"
 #include "common/kube/names.hpp"
 #include "reconciler/reconcile/json_text.hpp"
@@ -31,11 +32,7 @@ const KindInfo& info(Kind kind) { return kKinds[static_cast<std::size_t>(kind)];
 std::string config_map_name(std::string_view service) { return std::string(service) + "-models"; }
 
 json owner_reference(std::string_view kind, std::string_view name, std::string_view uid) {
-  return {{"apiVersion", "inference.llmkube.dev/v1alpha1"},
-          {"kind", kind},
-          {"name", name},
-          {"uid", uid},
-          {"controller", true},
+  return {{"apiVersion", api::kApiVersion}, {"kind", kind}, {"name", name}, {"uid", uid}, {"controller", true},
           {"blockOwnerDeletion", false}};
 }
 

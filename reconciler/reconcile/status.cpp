@@ -472,4 +472,6 @@ void decide_deleting_status(const Observed& observed, base::WallTime now, Decisi
   decision.status = status_body("InferenceService", observed.service.meta, status);
 }
 
+std::string empty_status(const ObjectMeta& service) { return status_body("InferenceService", service, nullptr); }
+
 }  // namespace reconciler

@@ -57,7 +57,7 @@ struct Condition {
 /// Equal for statuses that differ in their times alone.
 [[nodiscard]] std::uint64_t mark_of(nlohmann::json status);
 
-/// The body of a server-side apply to the status subresource.
+/// The body of a server-side apply to the status subresource; null takes back all that was applied.
 [[nodiscard]] std::string status_body(std::string_view kind, const ObjectMeta& meta, const nlohmann::json& status);
 
 }  // namespace reconciler

@@ -2,6 +2,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "common/api/crd.hpp"
 #include "common/base/text.hpp"
 #include "reconciler/reconcile/json_text.hpp"
 #include "reconciler/reconcile/status.hpp"
@@ -75,10 +76,10 @@ std::uint64_t mark_of(json status) {
 }
 
 std::string status_body(std::string_view kind, const ObjectMeta& meta, const json& status) {
-  const json body = {{"apiVersion", "inference.llmkube.dev/v1alpha1"},
-                     {"kind", kind},
-                     {"metadata", {{"name", meta.name}, {"namespace", meta.namespace_}}},
-                     {"status", status}};
+  json body = {{"apiVersion", api::kApiVersion},
+               {"kind", kind},
+               {"metadata", {{"name", meta.name}, {"namespace", meta.namespace_}}}};
+  if (!status.is_null()) body["status"] = status;
   return to_text(body);
 }
 

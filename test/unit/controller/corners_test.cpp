@@ -425,3 +425,18 @@ TEST_CASE("a server without time for a child that it refused before takes no nam
   }
   CHECK(withdrawn == 1);
 }
+
+TEST_CASE("a service that becomes another operator's loses what we said of it, and keeps what others did") {
+  Running r;
+  r.add_all();
+  REQUIRE(r.all_ready());
+  const auto path = Running::kGroup + "inferenceservices/one";
+  r.server.merge_patch(path + "/status", {{"status", {{"modelReady", "theirs"}}}}, "their-operator");
+  r.server.merge_patch(path, {{"spec", {{"runtime", "vllm"}, {"modelRef", "a"}, {"models", nullptr}}}});
+  CHECK(test::eventually([&] { return !r.service("one")["status"].contains("advertisedModels"); }));
+  CHECK(r.is_quiet());
+  const auto status = r.service("one")["status"];
+  CHECK(status.value("modelReady", "") == "theirs");
+  CHECK_FALSE(status.contains("conditions"));
+  CHECK(r.is_ready("two"));
+}
