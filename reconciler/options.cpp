@@ -66,7 +66,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   ParsedOptions parsed;
   Options& options = parsed.options;
   CLI::App app("Makes InferenceServices run: claims, fetch Jobs, Deployments, Services, status", "reconciler");
-  app.set_version_flag("--version", std::string("llmkube-router ") + LLMKUBE_ROUTER_VERSION);
+  app.set_version_flag("--version", LLMKUBE_ROUTER_VERSION);
   app.option_defaults()->always_capture_default();
   std::vector<std::string> images;
   std::string cache_mode = "shared";

@@ -15,7 +15,7 @@ namespace base {
 using JsonValue = rapidjson::Value;
 using JsonDocument = rapidjson::Document;
 
-/// Deeper text is refused before it is parsed: recursion on what was read stays bounded.
+/// Deeper text is refused while it is parsed: recursion on what was read stays bounded.
 inline constexpr int kMaxJsonDepth = 512;
 
 /// Parses a whole text: encoding validated, nesting at most `kMaxJsonDepth`, nothing after the value.

@@ -23,7 +23,7 @@ enum class Reason { invalid, required, forbidden, duplicate, not_supported, type
 /// One mistake, or one thing that will surprise.
 struct Finding {
   Severity severity = Severity::error;
-  /// The id of the rule (table.hpp): "model-name".
+  /// The id of the rule (table.cpp): "model-name".
   std::string_view rule;
   /// "spec.models[2].name".
   std::string path;

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/../lib/case.sh"
 
 { model phi4-mini; model qwen3-7b-coder; model gemma3-4b-summarizer; model llama3-1b; } | apply >/dev/null
-k apply -f "$E2E/manifests/example.yaml" >/dev/null
+k apply -f "$REPO/examples/edge-multi-model.yaml" >/dev/null
 ready edge-multi-model
 answers edge-multi-model phi4-mini
 before=$(pod_identity edge-multi-model); began=$EPOCHREALTIME

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib/case.sh"
 
 { model phi4-mini; model qwen3-7b-coder; model gemma3-4b-summarizer; } | apply >/dev/null
-check "the example is accepted as it is" 'edge-multi-model (created|serverside-applied)' k apply --validate=strict -f "$E2E/manifests/example.yaml"
+check "the example is accepted as it is" 'edge-multi-model (created|serverside-applied)' k apply --validate=strict -f "$REPO/examples/edge-multi-model.yaml"
 ready edge-multi-model
 equal "advertisedModels in the order of spec" '["phi4-mini","qwen3-7b-coder","gemma3-4b-summarizer"]' "$(status edge-multi-model .status.advertisedModels)"
 for m in phi4-mini qwen3-7b-coder gemma3-4b-summarizer; do

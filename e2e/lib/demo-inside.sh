@@ -15,7 +15,7 @@ shown() { printf '$ %s\n' "$*"; "$@"; }    # the command as a user would type it
 trouble() { { k get isvc,mdl,pods,jobs,pvc; k get events; kubectl -n "$SYSTEM" get pods; kubectl -n "$SYSTEM" logs --tail=30 -l app.kubernetes.io/name=llmkube-router --prefix; } 2>&1 | tail -n 100; }
 
 models() { namespace "$NS"; { model phi4-mini; model qwen3-7b-coder; model gemma3-4b-summarizer; model llama3-1b; } | k apply -f -; }
-example() { shown cat "$E2E/manifests/example.yaml"; shown kubectl -n "$NS" apply --validate=strict -f "$E2E/manifests/example.yaml"; }
+example() { shown cat "$REPO/examples/edge-multi-model.yaml"; shown kubectl -n "$NS" apply --validate=strict -f "$REPO/examples/edge-multi-model.yaml"; }
 wait_ready() { shown kubectl -n "$NS" wait --for=condition=Ready "isvc/$EXAMPLE" --timeout=120s; }
 look() {
   shown kubectl -n "$NS" get isvc,mdl,pods,jobs

@@ -13,6 +13,8 @@ import sys
 NOT_RUN = {
     "e2e/demo": "it is its own test",
     "test/run": "this is it",
+    "docker build": "e2e/images/router.sh builds the same Dockerfile",
+    "kubectl create namespace": "the case's namespace stands for it",
     "kubectl -n $NS top": "needs metrics-server",
     "kubectl -n NAMESPACE patch pvc": "needs a class that can grow claims",
     "helm upgrade llmkube ": "LLMKube's chart is not here",

@@ -6,7 +6,7 @@
 
 namespace reconciler {
 
-/// A core/v1 Event about a service or a Model, as JSON text. `instance` is the name of this Pod.
+/// A core/v1 Event about a service or a Model, as JSON text.
 [[nodiscard]] std::string event_body(const Key& key, const ObjectMeta& meta, const Event& event, base::WallTime now);
 
 }  // namespace reconciler

@@ -26,7 +26,7 @@ std::string number(const std::optional<double>& value) {
 
 std::string on_off(const std::optional<bool>& value) { return value ? (*value ? "on" : "off") : ""; }
 
-/// Said only when set; `reversed` for fields that say "no ...".
+/// Said only when set.
 std::string when(bool set, const char* value) { return set ? value : ""; }
 
 const api::GpuHardware* gpu_of(Source from) {
