@@ -80,7 +80,6 @@ std::optional<GpuSharing> decode_gpu_sharing(const JsonValue& resources) {
   GpuSharing out;
   out.mode = decode::text(*from, "mode", out.mode);
   out.profile = decode::text(*from, "profile");
-  out.memory_limit_gib = decode::integer(*from, "memoryLimitGiB");
   return out;
 }
 
@@ -91,7 +90,6 @@ Resources decode_resources(const JsonValue& spec) {
   out.requests = decode_quantities(*from, "requests");
   out.limits = decode_quantities(*from, "limits");
   out.gpu = decode::integer(*from, "gpu");
-  out.gpu_memory = decode::text(*from, "gpuMemory");
   out.gpu_sharing = decode_gpu_sharing(*from);
   out.cpu = decode::text(*from, "cpu");
   out.memory = decode::text(*from, "memory");
@@ -144,9 +142,8 @@ std::optional<RopeScaling> decode_rope_scaling(const JsonValue& spec) {
 std::optional<SpeculativeDecoding> decode_speculative_decoding(const JsonValue& spec) {
   const JsonValue* from = decode::object(spec, "speculativeDecoding");
   if (from == nullptr) return std::nullopt;
-  return SpeculativeDecoding{decode::text(*from, "type"), decode::text(*from, "draftModel"),
-                             decode::text(*from, "draftModelRef"), decode::integer(*from, "nDraftMax"),
-                             decode::number(*from, "pMin")};
+  return SpeculativeDecoding{decode::text(*from, "type"), decode::text(*from, "draftModelRef"),
+                             decode::integer(*from, "nDraftMax"), decode::number(*from, "pMin")};
 }
 
 ProbeOverrides decode_probe_overrides(const JsonValue& spec) {
@@ -160,17 +157,6 @@ Disruption decode_disruption(const JsonValue& spec) {
   const JsonValue* from = decode::object(spec, "disruption");
   if (from == nullptr) return out;
   out.protect_always = decode::flag(*from, "protectAlways");
-  out.protect_startup = decode::flag(*from, "protectStartup", true);
-  return out;
-}
-
-RolloutPolicy decode_rollout_policy(const JsonValue& spec) {
-  RolloutPolicy out;
-  const JsonValue* from = decode::object(spec, "rolloutPolicy");
-  if (from == nullptr) return out;
-  out.force = decode::flag(*from, "force");
-  out.idle_timeout_seconds = decode::integer(*from, "idleTimeoutSeconds").value_or(out.idle_timeout_seconds);
-  out.wait_for_idle = decode::flag(*from, "waitForIdle");
   return out;
 }
 
@@ -196,7 +182,6 @@ void decode_serving(const JsonValue& from, InferenceServiceSpec& out) {
   out.rope_scaling = decode_rope_scaling(from);
   out.speculative_decoding = decode_speculative_decoding(from);
   out.model_cache = decode_model_cache(from);
-  out.skip_model_init = decode::flag(from, "skipModelInit");
 }
 
 /// What concerns the workload: how many, how reached, how sized.
@@ -209,12 +194,7 @@ void decode_workload(const JsonValue& from, InferenceServiceSpec& out) {
   out.container_port = decode::integer(from, "containerPort");
   out.bind_address = decode::text(from, "bindAddress");
   out.image = decode::text(from, "image");
-  out.command = decode::texts(from, "command");
-  out.args = decode::texts(from, "args");
   out.disruption = decode_disruption(from);
-  out.rollout_policy = decode_rollout_policy(from);
-  out.eviction_protection = decode::flag(from, "evictionProtection");
-  out.max_pod_lifetime_seconds = decode::integer(from, "maxPodLifetimeSeconds");
   out.revision_history_limit = decode::integer(from, "revisionHistoryLimit");
 }
 

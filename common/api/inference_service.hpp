@@ -70,7 +70,6 @@ struct GpuSharing {
   /// "exclusive", "shared" or "partitioned".
   std::string mode = "exclusive";
   std::string profile;
-  std::optional<std::int64_t> memory_limit_gib;
 
   bool operator==(const GpuSharing&) const = default;
 };
@@ -82,7 +81,6 @@ struct Resources {
   std::map<std::string, std::string> limits;
   /// LLMKube's shape.
   std::optional<std::int64_t> gpu;
-  std::string gpu_memory;
   std::optional<GpuSharing> gpu_sharing;
   std::string cpu;
   std::string memory;
@@ -139,7 +137,6 @@ struct RopeScaling {
 
 struct SpeculativeDecoding {
   std::string type;
-  std::string draft_model;
   std::string draft_model_ref;
   std::optional<std::int64_t> n_draft_max;
   std::optional<double> p_min;
@@ -158,21 +155,11 @@ struct ProbeOverrides {
 
 struct Disruption {
   bool protect_always = false;
-  bool protect_startup = true;
 
   bool operator==(const Disruption&) const = default;
 };
 
-/// `spec.rolloutPolicy`.
-struct RolloutPolicy {
-  bool force = false;
-  std::int64_t idle_timeout_seconds = 300;
-  bool wait_for_idle = false;
-
-  bool operator==(const RolloutPolicy&) const = default;
-};
-
-/// `spec`. Fields that only LLMKube's other runtimes read (vllmConfig, tgiConfig, slo, ...) are not here.
+/// `spec`. Fields that do nothing here (docs/fields.md: kept) are not in it, nor are such members of its parts.
 struct InferenceServiceSpec {
   std::string runtime = "llamacpp";
   std::string model_ref;
@@ -191,8 +178,6 @@ struct InferenceServiceSpec {
   std::string mode;
 
   std::string image;
-  std::vector<std::string> command;
-  std::vector<std::string> args;
   /// How models are served, for all of them.
   ModelSettings settings;
   std::string cache_type_custom_k;
@@ -210,7 +195,6 @@ struct InferenceServiceSpec {
   std::optional<SpeculativeDecoding> speculative_decoding;
 
   ModelCache model_cache;
-  bool skip_model_init = false;
 
   std::map<std::string, std::string> node_selector;
   std::map<std::string, std::string> pod_labels;
@@ -221,9 +205,6 @@ struct InferenceServiceSpec {
   std::string runtime_class_name;
   std::optional<std::int64_t> revision_history_limit;
   Disruption disruption;
-  RolloutPolicy rollout_policy;
-  bool eviction_protection = false;
-  std::optional<std::int64_t> max_pod_lifetime_seconds;
   ProbeOverrides probe_overrides;
 
   /// JSON texts of Kubernetes types: lists where the name is a plural, else objects.

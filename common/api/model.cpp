@@ -23,9 +23,7 @@ std::optional<GpuHardware> decode_gpu(const JsonValue& hardware) {
   out.enabled = decode::flag(*from, "enabled");
   out.count = decode::integer(*from, "count");
   out.layers = decode::integer(*from, "layers");
-  out.memory = decode::text(*from, "memory");
   out.vendor = decode::text(*from, "vendor", out.vendor);
-  out.vendor_is_set = base::find(*from, "vendor") != nullptr;
   out.resource_name = decode::text(*from, "resourceName");
   out.toleration_key = decode::text(*from, "tolerationKey");
   out.runtime = decode::text(*from, "runtime");
@@ -39,10 +37,7 @@ std::optional<Hardware> decode_hardware(const JsonValue& spec) {
   if (from == nullptr) return std::nullopt;
   Hardware out;
   out.accelerator = decode::text(*from, "accelerator", out.accelerator);
-  out.accelerator_is_set = base::find(*from, "accelerator") != nullptr;
   out.gpu = decode_gpu(*from);
-  out.memory_budget = decode::text(*from, "memoryBudget");
-  out.memory_fraction = decode::number(*from, "memoryFraction");
   return out;
 }
 
@@ -52,10 +47,7 @@ ModelSpec decode_spec(const JsonValue& from) {
   out.sha256 = decode::text(from, "sha256");
   out.files = decode::texts(from, "files");
   out.mmproj = decode::text(from, "mmproj");
-  out.format = decode::text(from, "format", out.format);
-  out.quantization = decode::text(from, "quantization");
   out.refresh_policy = decode::text(from, "refreshPolicy", out.refresh_policy);
-  out.prefetch = decode::flag(from, "prefetch");
   out.prefetch_tolerations = decode::json(from, "prefetchTolerations");
   if (const JsonValue* secret = decode::object(from, "sourceSecretRef"))
     out.source_secret = decode::text(*secret, "name");
@@ -73,8 +65,6 @@ Model decode_model(const base::JsonValue& object) {
   Model out;
   out.metadata = kube::decode_object_meta(object);
   if (const JsonValue* spec = decode::object(object, "spec")) out.spec = decode_spec(*spec);
-  out.status = {base::string_at(object, {"status", "gguf", "modelName"}), base::string_at(object, {"status", "path"}),
-                base::string_at(object, {"status", "cacheKey"})};
   return out;
 }
 

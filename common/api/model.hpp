@@ -25,11 +25,8 @@ struct GpuHardware {
   std::optional<std::int64_t> count;
   /// -1 and 0 mean all layers.
   std::optional<std::int64_t> layers;
-  std::string memory;
   /// "nvidia", "amd" or "intel".
   std::string vendor = "nvidia";
-  /// Whether the manifest names the vendor, or it is the default.
-  bool vendor_is_set = false;
   std::string resource_name;
   std::string toleration_key;
   /// "vulkan", "rocm" or empty.
@@ -44,10 +41,7 @@ struct GpuHardware {
 struct Hardware {
   /// "cpu", "metal", "cuda", "rocm", "intel" or "vulkan".
   std::string accelerator = "cpu";
-  bool accelerator_is_set = false;
   std::optional<GpuHardware> gpu;
-  std::string memory_budget;
-  std::optional<double> memory_fraction;
 
   bool operator==(const Hardware&) const = default;
 };
@@ -58,38 +52,23 @@ struct ModelSpec {
   std::string sha256;
   std::vector<std::string> files;
   std::string mmproj;
-  /// "gguf", "mlx", "safetensors", "pytorch" or "custom".
-  std::string format = "gguf";
-  std::string quantization;
   /// "IfNotPresent" or "OnChange".
   std::string refresh_policy = "IfNotPresent";
-  bool prefetch = false;
   /// JSON text of []Toleration; empty when absent.
   std::string prefetch_tolerations;
   /// The name in `sourceSecretRef`.
   std::string source_secret;
   base::Rare<Hardware> hardware;
-  /// Of the fetch; quantities as written.
+  /// What the service's Pod should ask for; quantities as written.
   std::string cpu;
   std::string memory;
 
   bool operator==(const ModelSpec&) const = default;
 };
 
-/// What LLMKube or we wrote into the status that decides where a file lies in a cache.
-struct ModelStatus {
-  /// `status.gguf.modelName`: LLMKube names a single file after it.
-  std::string gguf_model_name;
-  std::string path;
-  std::string cache_key;
-
-  bool operator==(const ModelStatus&) const = default;
-};
-
 struct Model {
   kube::ObjectMeta metadata;
   ModelSpec spec;
-  ModelStatus status;
 
   bool operator==(const Model&) const = default;
 };

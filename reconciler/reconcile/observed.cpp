@@ -69,7 +69,6 @@ ContainerView decode_container(const JsonValue& status) {
   container.name = string_at(status, {"name"});
   container.ready = as_bool(find(status, "ready")).value_or(false);
   container.running = find_path(status, {"state", "running"}) != nullptr;
-  container.restarts = int_at(status, {"restartCount"});
   container.waiting = container_state(status, "state", "waiting");
   container.terminated = container_state(status, "state", "terminated");
   container.last_terminated = container_state(status, "lastState", "terminated");
@@ -148,7 +147,6 @@ JobView decode_job(const JsonValue& object) {
   job.claim_uid = annotation(object, names::kClaimAnnotation);
   job.complete = condition(object, "Complete", "True", &job.completed_at).has_value();
   job.failed = condition(object, "Failed", "True", &job.failed_at);
-  job.active = int_at(object, {"status", "active"});
   return job;
 }
 
@@ -160,7 +158,6 @@ DeploymentView decode_deployment(const JsonValue& object) {
   deployment.replicas = int_at(object, {"status", "replicas"});
   deployment.updated = int_at(object, {"status", "updatedReplicas"});
   deployment.ready = int_at(object, {"status", "readyReplicas"});
-  deployment.available = int_at(object, {"status", "availableReplicas"});
   deployment.failure = condition(object, "ReplicaFailure", "True");
   deployment.overdue = condition(object, "Progressing", "False");
   deployment.template_hash = annotation(object, names::kTemplateHashAnnotation);

@@ -86,7 +86,6 @@ struct ContainerView {
   std::string name;
   bool ready = false;
   bool running = false;
-  std::int64_t restarts = 0;
   base::Rare<ContainerState> waiting;
   base::Rare<ContainerState> terminated;
   base::Rare<ContainerState> last_terminated;
@@ -126,7 +125,6 @@ struct JobView {
   /// Condition Failed with its reason; `failed_at` is its lastTransitionTime.
   base::Rare<ContainerState> failed;
   std::optional<base::WallTime> failed_at;
-  std::int64_t active = 0;
   bool operator==(const JobView&) const = default;
 };
 
@@ -135,11 +133,10 @@ struct DeploymentView {
   std::int64_t observed_generation = 0;
   /// spec.replicas
   std::int64_t wanted = 0;
-  /// status.replicas, .updatedReplicas, .readyReplicas, .availableReplicas
+  /// status.replicas, .updatedReplicas, .readyReplicas
   std::int64_t replicas = 0;
   std::int64_t updated = 0;
   std::int64_t ready = 0;
-  std::int64_t available = 0;
   /// Condition ReplicaFailure while True: quota, a denial.
   base::Rare<ContainerState> failure;
   /// Condition Progressing while False: the rollout is past its deadline.

@@ -72,7 +72,6 @@ std::string Scene::add_job(const std::string& model) {
   job.meta = {job_of(model), "edge", "uid-of-job-" + model, "7", 1, false, "uid-of-" + model};
   job.model = model;
   job.claim_uid = "uid-of-" + claim_of(model);
-  job.active = 1;
   observed.jobs.push_back(job);
   return job.meta.name;
 }
@@ -86,7 +85,6 @@ std::string fetch_result(const std::string& model, std::int64_t size) {
 void Scene::add_fetched(const std::string& model) {
   add_job(model);
   auto& job = observed.jobs.back();
-  job.active = 0;
   job.complete = true;
   job.fetched = fetch_result(model);
 }
@@ -94,7 +92,6 @@ void Scene::add_fetched(const std::string& model) {
 void Scene::fail_job(const std::string& model, std::string_view reason, std::string_view message) {
   add_job(model);
   auto& job = observed.jobs.back();
-  job.active = 0;
   job.failed = ContainerState{"PodFailurePolicy", "Container model-fetch failed with exit code 2", 0};
   job.failed_at = now;
   job.fetched = R"({"reason":)" + in_quotes(reason) + R"(,"message":)" + in_quotes(message) + R"(,"files":[]})";
@@ -153,7 +150,7 @@ void Scene::roll_out(std::int64_t ready) {
     deployment.meta.generation = 1;
     deployment.observed_generation = 1;
     deployment.replicas = deployment.updated = deployment.wanted;
-    deployment.ready = deployment.available = ready;
+    deployment.ready = ready;
     observed.deployment = deployment;
   }
 }
