@@ -42,6 +42,7 @@ Denial make_denial(std::string_view kind, std::string_view name, const std::vect
   std::size_t left_out = 0;
   for (const auto& finding : findings) {
     if (finding.severity != Severity::error) continue;
+    left_out += finding.unlisted;
     if (out.causes.size() == kMaxCauses) {
       ++left_out;
       continue;

@@ -1,5 +1,6 @@
 #include "common/rules/rule.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <functional>
@@ -159,13 +160,22 @@ void judge_label(std::string_view key, const JsonValue& value, const kube::Field
 
 void Report::at(const kube::FieldPath& path, const JsonValue* value,
                 std::initializer_list<std::string_view> words) const {
-  if (!is_full()) at(path, shown(value), words);
+  at(path, is_full() ? std::string{} : shown(value), words);
 }
 
 void Report::at(const kube::FieldPath& path, std::string value, std::initializer_list<std::string_view> words) const {
-  if (is_full()) return;
+  const bool listed = !is_full();
+  ++told_[static_cast<std::size_t>(rule->severity)];
+  if (!listed) return;
   out_.push_back({rule->severity, rule->id, path.str(), std::move(value), fill(rule->message, words),
                   fill(rule->fix, words), rule->reason});
+}
+
+bool Report::is_full() const { return told_[static_cast<std::size_t>(rule->severity)] >= kMaxFindings; }
+
+std::size_t Report::unlisted_errors() const {
+  const auto told = told_[static_cast<std::size_t>(Severity::error)];
+  return told - std::min(told, kMaxFindings);
 }
 
 Service::Service(const JsonValue& whole, const Site& site) : object(whole), spec(spec_of(whole)) {

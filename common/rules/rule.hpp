@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -26,13 +27,17 @@ class Report {
   /// The same, with the value as text that is shown as it is.
   void at(const kube::FieldPath& path, std::string value, std::initializer_list<std::string_view> words = {}) const;
 
-  /// Whether nothing more is taken.
-  [[nodiscard]] bool is_full() const { return out_.size() >= kMaxFindings; }
+  /// Whether of the rule's severity no more are taken, but counted.
+  [[nodiscard]] bool is_full() const;
+  /// How many errors were not taken.
+  [[nodiscard]] std::size_t unlisted_errors() const;
 
   const Rule* rule = nullptr;
 
  private:
   std::vector<Finding>& out_;
+  /// By severity: what one of them has too many of must not keep the other out.
+  mutable std::array<std::size_t, 2> told_{};
 };
 
 /// One entry of `spec.models` that is an object.

@@ -39,10 +39,9 @@ std::string_view words_for_pattern(std::string_view pattern) {
 /// Reports under one of the rules that the walk speaks for.
 class Walk {
  public:
-  explicit Walk(std::vector<Finding>& out) : out_(out) {}
+  explicit Walk(Report& report) : report_(report) {}
 
   void value(const Schema& schema, const JsonValue& value, const FieldPath& path) {
-    if (out_.size() >= kMaxFindings) return;
     if (!has_type(schema.type, value)) {
       say("schema-type", path, value, {api::type_words(schema.type), words_for(value)});
       return;
@@ -69,9 +68,8 @@ class Walk {
  private:
   void say(std::string_view id, const FieldPath& path, const JsonValue& value,
            std::initializer_list<std::string_view> words) {
-    Report report(out_);
-    report.rule = &rule(id);
-    report.at(path, &value, words);
+    report_.rule = &rule(id);
+    report_.at(path, &value, words);
   }
 
   static bool is_whole(const JsonValue& value) {
@@ -113,9 +111,8 @@ class Walk {
   void object(const Schema& schema, const JsonValue& object, const FieldPath& path) {
     for (const auto name : schema.required) {
       if (present(object, name) != nullptr) continue;
-      Report report(out_);
-      report.rule = &rule("schema-required");
-      report.at(path.child(name), nullptr, {name});
+      report_.rule = &rule("schema-required");
+      report_.at(path.child(name), nullptr, {name});
     }
     for (const auto& member : object.GetObject()) {
       const std::string_view name(member.name.GetString(), member.name.GetStringLength());
@@ -161,10 +158,9 @@ class Walk {
     const std::string_view text(value.GetString(), value.GetStringLength());
     // A text that fits no source may hold a credential all the same.
     const bool is_url = text.find("://") != std::string_view::npos;
-    Report report(out_);
-    report.rule = &rule("schema-pattern");
-    report.at(path, is_url ? base::quote_json(base::shorten(api::without_secrets(text), kMaxShown)) : shown(&value),
-              {schema.pattern_text, words_for_pattern(schema.pattern_text)});
+    report_.rule = &rule("schema-pattern");
+    report_.at(path, is_url ? base::quote_json(base::shorten(api::without_secrets(text), kMaxShown)) : shown(&value),
+               {schema.pattern_text, words_for_pattern(schema.pattern_text)});
   }
 
   static std::string plain(double number) {
@@ -206,18 +202,20 @@ class Walk {
     if (std::ranges::find(schema.allowed, written) != schema.allowed.end()) return;
     std::string list;
     for (const auto allowed : schema.allowed) list += (list.empty() ? "" : ", ") + std::string(allowed);
-    const std::string near =
-        written.size() > 64 ? "" : base::nearest(written, {schema.allowed.begin(), schema.allowed.end()});
+    report_.rule = &rule("schema-choice");
+    const std::string near = report_.is_full() || written.size() > 64
+                                 ? ""
+                                 : base::nearest(written, {schema.allowed.begin(), schema.allowed.end()});
     say("schema-choice", path, value, {list, near.empty() ? "" : "did you mean " + near + "?"});
   }
 
-  std::vector<Finding>& out_;
+  Report& report_;
 };
 
 }  // namespace
 
-void check_schema(const api::Schema& schema, const JsonValue& value, const FieldPath& path, std::vector<Finding>& out) {
-  Walk(out).value(schema, value, path);
+void check_schema(const api::Schema& schema, const JsonValue& value, const FieldPath& path, Report& report) {
+  Walk(report).value(schema, value, path);
 }
 
 }  // namespace rules

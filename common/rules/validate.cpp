@@ -30,38 +30,36 @@ bool covers(Scope scope, const Service& service) {
   return false;
 }
 
-void check_service_schema(const Service& service, const JsonValue& object, std::vector<Finding>& out) {
+void check_service_schema(const Service& service, const JsonValue& object, Report& report) {
   const api::Schema& schema = *api::schema_of(api::Kind::inference_service).property("spec");
   const JsonValue* spec = base::find(object, "spec");
   const bool whole = service.router || service.runtime.empty() || service.runtime == "llamacpp";
   if (spec == nullptr || !spec->IsObject() || whole) return;
   for (const auto field : kUnionFields) {
     if (const JsonValue* value = present(*spec, field))
-      check_schema(*schema.property(field), *value, service.spec_path.child(field), out);
+      check_schema(*schema.property(field), *value, service.spec_path.child(field), report);
   }
 }
 
 /// `spec` itself: there, and of the right type; the rest of it where it is ours to judge.
-void check_spec(api::Kind kind, const JsonValue& object, bool whole, std::vector<Finding>& out) {
+void check_spec(api::Kind kind, const JsonValue& object, bool whole, Report& report) {
   const kube::FieldPath root;
   const auto path = root.child("spec");
   const JsonValue* spec = base::find(object, "spec");
   if (spec == nullptr) {
-    Report report(out);
     report.rule = &rule("schema-required");
     report.at(path, nullptr, {"spec"});
     return;
   }
-  if (whole || !spec->IsObject()) check_schema(*api::schema_of(kind).property("spec"), *spec, path, out);
+  if (whole || !spec->IsObject()) check_schema(*api::schema_of(kind).property("spec"), *spec, path, report);
 }
 
-void judge_service(const JsonValue& object, const Site& site, std::vector<Finding>& out) {
+void judge_service(const JsonValue& object, const Site& site, Report& report) {
   const Service service(object, site);
   const bool ours = service.router || service.runtime.empty() || service.runtime == "llamacpp";
-  check_spec(api::Kind::inference_service, object, ours, out);
-  check_service_schema(service, object, out);
+  check_spec(api::Kind::inference_service, object, ours, report);
+  check_service_schema(service, object, report);
   if (base::find(object, "spec") == nullptr) return;
-  Report report(out);
   for (const auto& row : table()) {
     if (row.judge_service == nullptr || !covers(row.scope, service)) continue;
     report.rule = &row;
@@ -69,10 +67,9 @@ void judge_service(const JsonValue& object, const Site& site, std::vector<Findin
   }
 }
 
-void judge_model(const JsonValue& object, std::vector<Finding>& out) {
-  check_spec(api::Kind::model, object, true, out);
+void judge_model(const JsonValue& object, Report& report) {
+  check_spec(api::Kind::model, object, true, report);
   const ModelObject model(object);
-  Report report(out);
   for (const auto& row : table()) {
     if (row.judge_model == nullptr) continue;
     report.rule = &row;
@@ -136,9 +133,8 @@ void put_in_order(std::vector<Finding>& findings) {
   findings.erase(repeated.begin(), repeated.end());
 }
 
-void not_of_this_api(const JsonValue& object, std::vector<Finding>& out) {
+void not_of_this_api(const JsonValue& object, Report& report) {
   const kube::FieldPath root;
-  Report report(out);
   report.rule = &rule("schema-type");
   if (!object.IsObject()) {
     report.at(root, &object, {"an object", "something else"});
@@ -152,16 +148,19 @@ void not_of_this_api(const JsonValue& object, std::vector<Finding>& out) {
 
 std::vector<Finding> validate(const base::JsonValue& object, const Site& site) {
   std::vector<Finding> out;
+  Report report(out);
   const auto kind = api::kind_of(base::as_string(base::find(object, "kind")).value_or(""));
   if (!kind) {
-    not_of_this_api(object, out);
+    not_of_this_api(object, report);
   } else if (*kind == api::Kind::model) {
-    judge_model(object, out);
+    judge_model(object, report);
   } else {
-    judge_service(object, site, out);
+    judge_service(object, site, report);
   }
   drop_consequences(out);
   put_in_order(out);
+  const auto error = std::ranges::find(out, Severity::error, &Finding::severity);
+  if (error != out.end()) error->unlisted = report.unlisted_errors();
   return out;
 }
 

@@ -33,6 +33,8 @@ struct Finding {
   /// What to write instead; empty when the message says it.
   std::string fix;
   Reason reason = Reason::invalid;
+  /// How many more errors the object has that are not among the findings; stands on one of those that are.
+  std::size_t unlisted = 0;
 
   /// `Invalid value: "x": message; fix`, as it stands in a cause's message.
   [[nodiscard]] std::string detail() const;
@@ -42,7 +44,7 @@ struct Finding {
   bool operator==(const Finding&) const = default;
 };
 
-/// More are not looked for: an object of a million mistakes must not cost a million answers.
+/// More errors, and more warnings, are counted alone: an object of a million mistakes must not cost a million answers.
 inline constexpr std::size_t kMaxFindings = 1000;
 
 /// What an admin chose for all services, as far as the rules must know it.
@@ -51,7 +53,8 @@ struct Site {
   bool other_build = false;
 };
 
-/// Judges an InferenceService or a Model of any shape: all mistakes at once (to kMaxFindings), by path, each once.
+/// Judges an InferenceService or a Model of any shape: all mistakes at once (to kMaxFindings
+/// of each severity), by path, each once.
 /// Types, bounds, enums and patterns of the CRD's schema first; where a type is wrong, nothing else is said of that
 /// value. Unknown fields are not judged (they never reach a webhook). Warnings are among the findings.
 [[nodiscard]] std::vector<Finding> validate(const base::JsonValue& object, const Site& site = {});

@@ -219,6 +219,27 @@ TEST_CASE("an object of a hundred thousand mistakes costs a thousand findings") 
             .size() == rules::kMaxFindings);
 }
 
+TEST_CASE("a thousand warnings hide no error, and of too many errors the rest is counted") {
+  const auto findings_of = [](const std::string& fields) {
+    const auto object =
+        base::parse_json(service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],)" + fields + "}"), "test");
+    REQUIRE(object);
+    return rules::validate(*object);
+  };
+  std::string warned = R"("--cache-ram","8k")";
+  for (int i = 0; i < 1000; ++i) warned += R"(,"--cache-ram","8k")";
+  const auto both = findings_of(R"("env":[{"name":"LLAMA_ARG_MODEL","value":"/x"}],"extraArgs":[)" + warned + "]");
+  CHECK(both.size() == rules::kMaxFindings + 1);
+  CHECK(rules::error_lines(both).size() == 1);
+  const auto lines = [](int count) {
+    std::string words = "\"x\"";
+    for (int i = 1; i < count; ++i) words += ",\"x\"";
+    return "\"extraArgs\":[" + words + "]";
+  };
+  CHECK(rules::make_denial("x", "y", findings_of(lines(1000))).causes.back().message == "and 900 more");
+  CHECK(rules::make_denial("x", "y", findings_of(lines(1500))).causes.back().message == "and 1400 more");
+}
+
 TEST_CASE("what is no object of this API is said to be none") {
   for (const char* text : {"[]", "1", "null", "\"x\"", "{}", R"({"kind":"Pod"})", R"({"kind":1})"})
     CHECK(lines_of(text).size() == 1);
