@@ -81,7 +81,18 @@ void for_each_field(const Service& service, const Visit& visit) {
 const JsonValue* entry_of(const Service& service, std::string_view side, std::string_view resource) {
   const JsonValue* resources = resources_of(service);
   const JsonValue* map = resources == nullptr ? nullptr : object_in(*resources, side);
-  return map == nullptr ? nullptr : base::find(*map, resource);
+  return map == nullptr ? nullptr : present(*map, resource);
+}
+
+/// Calls `visit(field, value, path)` for the fields of LLMKube's shape that say an amount of a resource. LLMKube's own
+/// pair is one: hostMemory wins over memory.
+template <class Visit>
+void for_each_request(const Service& service, const Visit& visit) {
+  const JsonValue* resources = resources_of(service);
+  const bool host_memory = resources != nullptr && !text_in(*resources, "hostMemory").empty();
+  for_each_field(service, [&](const Field& field, const JsonValue& value, const FieldPath& path) {
+    if (!field.resource.empty() && !(host_memory && field.name == "memory")) visit(field, value, path);
+  });
 }
 
 /// Everything that is no cpu, memory or the like: a device, which is counted.
@@ -153,11 +164,7 @@ void resource_name(const Service& service, const Report& report) {
 }
 
 void resource_twice(const Service& service, const Report& report) {
-  const JsonValue* host_memory = nullptr;
-  if (const JsonValue* resources = resources_of(service)) host_memory = present(*resources, "hostMemory");
-  for_each_field(service, [&](const Field& field, const JsonValue& value, const FieldPath& path) {
-    // LLMKube's own pair: hostMemory wins over memory.
-    if (field.resource.empty() || (field.name == "memory" && host_memory != nullptr)) return;
+  for_each_request(service, [&](const Field& field, const JsonValue& value, const FieldPath& path) {
     const JsonValue* other = entry_of(service, "requests", field.resource);
     if (other == nullptr) return;
     const auto here = amount_of(value);
@@ -177,13 +184,18 @@ void resource_twice(const Service& service, const Report& report) {
 }
 
 void request_over_limit(const Service& service, const Report& report) {
-  for_each_entry(service, [&](const Entry& entry, const FieldPath& path) {
-    if (entry.side != "requests" || is_never_shared(entry.resource)) return;
-    const JsonValue* limit = entry_of(service, "limits", entry.resource);
+  const auto judge = [&](std::string_view resource, const JsonValue& value, const FieldPath& path) {
+    const JsonValue* limit = entry_of(service, "limits", resource);
     if (limit == nullptr) return;
-    const auto asked = amount_of(entry.value);
+    const auto asked = amount_of(value);
     const auto most = amount_of(*limit);
-    if (asked && most && *asked > *most) report.at(path, &entry.value, {shown(limit)});
+    if (asked && most && *asked > *most) report.at(path, &value, {shown(limit)});
+  };
+  for_each_entry(service, [&](const Entry& entry, const FieldPath& path) {
+    if (entry.side == "requests" && !is_never_shared(entry.resource)) judge(entry.resource, entry.value, path);
+  });
+  for_each_request(service, [&](const Field& field, const JsonValue& value, const FieldPath& path) {
+    if (entry_of(service, "requests", field.resource) == nullptr) judge(field.resource, value, path);
   });
 }
 

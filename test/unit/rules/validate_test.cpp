@@ -154,6 +154,29 @@ TEST_CASE("an amount that is negative or has a fraction is found however it is w
   }
 }
 
+TEST_CASE("a request is compared with its limit whichever shape says each") {
+  const auto where = [](const std::string& resources) {
+    const auto object = base::parse_json(
+        service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"resources":{"gpu":1,)" + resources + "}}"),
+        "test");
+    REQUIRE(object);
+    std::vector<std::string> out;
+    for (const auto& finding : rules::validate(*object)) {
+      if (finding.rule == "request-over-limit") out.push_back(finding.path);
+    }
+    return out;
+  };
+  CHECK(where(R"("memory":"8Gi","limits":{"memory":"4Gi"})") == Lines{"spec.resources.memory"});
+  CHECK(where(R"("cpu":"2","limits":{"cpu":1})") == Lines{"spec.resources.cpu"});
+  CHECK(where(R"("ephemeralStorage":"2G","limits":{"ephemeral-storage":"1G"})") ==
+        Lines{"spec.resources.ephemeralStorage"});
+  CHECK(where(R"("memory":"1Gi","hostMemory":"8Gi","limits":{"memory":"4Gi"})") == Lines{"spec.resources.hostMemory"});
+  CHECK(where(R"("memory":"8Gi","hostMemory":"4Gi","limits":{"memory":"4Gi"})").empty());
+  CHECK(where(R"("memory":"8Gi","requests":{"memory":"8Gi"},"limits":{"memory":"4Gi"})") ==
+        Lines{"spec.resources.requests[memory]"});
+  CHECK(where(R"("memory":"8Gi","limits":{"memory":null})").empty());
+}
+
 TEST_CASE("a field that is null counts as absent, as for the API server") {
   CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a","contextSize":null}],"nodeSelector":null,
                              "replicas":null,"router":null,"resources":{"requests":{"nvidia.com/gpu":null}}})"))
