@@ -118,6 +118,7 @@ void mount_volume(const Service& service, const Report& report);
 void volume_field(const Service& service, const Report& report);
 void mount_field(const Service& service, const Report& report);
 void security_context(const Service& service, const Report& report);
+void run_as_root(const Service& service, const Report& report);
 void privileged(const Service& service, const Report& report);
 
 // service_scheduling.cpp

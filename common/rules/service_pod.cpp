@@ -151,6 +151,24 @@ void security_context(const Service& service, const Report& report) {
     judge_pod_field("PodSecurityContext", *value, service.spec_path.child("podSecurityContext"), report);
 }
 
+/// The user's contexts are laid over the restricted ones, where the Pod runs as nobody and not as root: the kubelet
+/// starts no container that is both root and not. The agent has what the Pod's context says.
+void run_as_root(const Service& service, const Report& report) {
+  bool root = false;
+  bool forbidden = true;
+  for (const std::string_view field : {"podSecurityContext", "securityContext"}) {
+    const JsonValue* value = object_in(service.spec, field);
+    const JsonValue* user = value == nullptr ? nullptr : present(*value, "runAsUser");
+    const JsonValue* not_root = value == nullptr ? nullptr : present(*value, "runAsNonRoot");
+    if (user == nullptr && not_root == nullptr) continue;
+    root = user == nullptr ? root : base::as_int(user) == 0;
+    forbidden = base::as_bool(not_root).value_or(forbidden);
+    const auto path = service.spec_path.child(field);
+    if (root && forbidden)
+      report.at(path.child(user == nullptr ? "runAsNonRoot" : "runAsUser"), user == nullptr ? not_root : user);
+  }
+}
+
 /// The user's context is laid over the restricted one, which forbids escalation.
 void privileged(const Service& service, const Report& report) {
   const JsonValue* value = object_in(service.spec, "securityContext");

@@ -177,6 +177,32 @@ TEST_CASE("a request is compared with its limit whichever shape says each") {
   CHECK(where(R"("memory":"8Gi","limits":{"memory":null})").empty());
 }
 
+TEST_CASE("a container's own user and runAsNonRoot win over the Pod's") {
+  const auto where = [](const std::string& pod, const std::string& container) {
+    const auto object = base::parse_json(
+        service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"resources":{"gpu":1},"podSecurityContext":)" +
+                pod + R"(,"securityContext":)" + container + "}"),
+        "test");
+    REQUIRE(object);
+    std::vector<std::string> out;
+    for (const auto& finding : rules::validate(*object)) {
+      CHECK(finding.rule == "run-as-root");
+      out.push_back(finding.path);
+    }
+    return out;
+  };
+  const std::string in_pod = "spec.podSecurityContext.runAsUser";
+  CHECK(where(R"({"runAsUser":0})", "{}") == Lines{in_pod});
+  CHECK(where("{}", R"({"runAsUser":0})") == Lines{"spec.securityContext.runAsUser"});
+  CHECK(where(R"({"runAsUser":0})", R"({"runAsUser":7})") == Lines{in_pod});
+  CHECK(where(R"({"runAsUser":0,"runAsNonRoot":false})", R"({"runAsNonRoot":true})") ==
+        Lines{"spec.securityContext.runAsNonRoot"});
+  CHECK(where(R"({"runAsUser":0,"runAsNonRoot":false})", "{}").empty());
+  CHECK(where(R"({"runAsNonRoot":false})", R"({"runAsUser":0})").empty());
+  CHECK(where("{}", R"({"runAsUser":0,"runAsNonRoot":false})").empty());
+  CHECK(where(R"({"runAsUser":7,"runAsNonRoot":true})", R"({"runAsUser":8})").empty());
+}
+
 TEST_CASE("a field that is null counts as absent, as for the API server") {
   CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a","contextSize":null}],"nodeSelector":null,
                              "replicas":null,"router":null,"resources":{"requests":{"nvidia.com/gpu":null}}})"))
