@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/wire_text.hpp"
+
 namespace kube {
 namespace {
 
@@ -50,6 +52,8 @@ bool is_qualified_name(std::string_view text) {
   }
   return text.size() <= kMaxLabelLength && has_label_value_form(text);
 }
+
+bool is_annotation_key(std::string_view text) { return is_qualified_name(base::lower(text)); }
 
 bool is_env_name(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~' && c != '='; });

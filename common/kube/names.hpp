@@ -17,8 +17,11 @@ inline constexpr std::size_t kMaxSubdomainLength = 253;
 [[nodiscard]] bool is_dns1035_label(std::string_view text);
 /// The value of a label: at most 63, empty or letters, digits, `-_.` with a letter or digit at both ends.
 [[nodiscard]] bool is_label_value(std::string_view text);
-/// The key of a label or annotation: an optional prefix (a subdomain and `/`) and a name of at most 63.
+/// The key of a label: an optional prefix (a subdomain and `/`) and a name of at most 63.
 [[nodiscard]] bool is_qualified_name(std::string_view text);
+/// The key of an annotation: the same, of which the API server looks at the small letters (ValidateAnnotations in
+/// apimachinery/pkg/api/validation/objectmeta.go), so the prefix may have capitals.
+[[nodiscard]] bool is_annotation_key(std::string_view text);
 /// The name of an environment variable as the API server takes it: printable ASCII without `=`.
 [[nodiscard]] bool is_env_name(std::string_view text);
 

@@ -27,7 +27,7 @@ void labels_of_object(const JsonValue& object, const Report& report) {
     judge_label(key, value, at, report);
   });
   for_each_member(*metadata, "annotations", path, [&](std::string_view key, const JsonValue&, const FieldPath& at) {
-    if (!kube::is_qualified_name(key))
+    if (!kube::is_annotation_key(key))
       report.at(at, base::quote_json(key.substr(0, kMaxShown)), {"the key is no name"});
   });
 }

@@ -37,17 +37,22 @@ bool is_header(Text text) {
   return !text.empty() && std::ranges::all_of(text, fits);
 }
 
+/// One label or annotation: "metadata.labels['app']".
+bool is_map_entry(Text text) {
+  const auto is_of = [&](Text map, bool (*is_key)(Text)) {
+    return text.starts_with(map) && text.ends_with("']") && text.size() > map.size() + 2 &&
+           is_key(text.substr(map.size(), text.size() - map.size() - 2));
+  };
+  return is_of("metadata.labels['", kube::is_qualified_name) ||
+         is_of("metadata.annotations['", kube::is_annotation_key);
+}
+
 /// pkg/apis/core/pods: what an environment variable can be made of.
 bool is_env_field(Text text) {
   constexpr Text kPlain[] = {
       "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
       "status.hostIP", "status.hostIPs",     "status.podIP", "status.podIPs"};
-  constexpr Text kMaps[] = {"metadata.labels['", "metadata.annotations['"};
-  if (std::ranges::find(kPlain, text) != std::end(kPlain)) return true;
-  return std::ranges::any_of(kMaps, [&](Text map) {
-    return text.starts_with(map) && text.ends_with("']") && text.size() > map.size() + 2 &&
-           kube::is_qualified_name(text.substr(map.size(), text.size() - map.size() - 2));
-  });
+  return std::ranges::find(kPlain, text) != std::end(kPlain) || is_map_entry(text);
 }
 
 bool is_env_resource(Text text) {

@@ -46,7 +46,7 @@ void label_syntax(const Service& service, const Report& report) {
 void annotation_key(const Service& service, const Report& report) {
   for_each_member(service.spec, "podAnnotations", service.spec_path,
                   [&](std::string_view key, const JsonValue&, const FieldPath& path) {
-                    if (!kube::is_qualified_name(key)) report.at(path, base::quote_json(key.substr(0, kMaxShown)));
+                    if (!kube::is_annotation_key(key)) report.at(path, base::quote_json(key.substr(0, kMaxShown)));
                   });
 }
 

@@ -31,6 +31,11 @@ TEST_CASE("label values and keys") {
   for (const char* bad : {"", "/a", "a/", "a/b/c", "A/b"}) CHECK_FALSE(is_qualified_name(bad));
 }
 
+TEST_CASE("the prefix of an annotation's key may have capitals") {
+  for (const char* good : {"Example.COM/a", "a.b/C_d", "App"}) CHECK(is_annotation_key(good));
+  for (const char* bad : {"", "/a", "a b", "A_b/c"}) CHECK_FALSE(is_annotation_key(bad));
+}
+
 TEST_CASE("names of environment variables") {
   for (const char* good : {"A", "a.b", "1", "a b"}) CHECK(is_env_name(good));
   for (const char* bad : {"", "a=b", "a\n", "ä"}) CHECK_FALSE(is_env_name(bad));

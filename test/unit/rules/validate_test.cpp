@@ -203,6 +203,17 @@ TEST_CASE("a container's own user and runAsNonRoot win over the Pod's") {
   CHECK(where(R"({"runAsUser":7,"runAsNonRoot":true})", R"({"runAsUser":8})").empty());
 }
 
+TEST_CASE("an annotation's key may have capitals in its domain, a label's may not") {
+  const auto with = [](const std::string& metadata, const std::string& fields) {
+    return lines_of(R"({"kind":"InferenceService","metadata":{"name":"edge")" + metadata +
+                    R"(},"spec":{"runtime":"llamacpp-router","models":[{"name":"a"}])" + fields + "}}");
+  };
+  CHECK(with(R"(,"annotations":{"Example.COM/a":"x"})", "").empty());
+  CHECK(with(R"(,"labels":{"Example.COM/a":"x"})", "").size() == 1);
+  CHECK(with("", R"(,"podAnnotations":{"Example.COM/a":"x"})").empty());
+  CHECK(with("", R"(,"podLabels":{"Example.COM/a":"x"})").size() == 1);
+}
+
 TEST_CASE("a field that is null counts as absent, as for the API server") {
   CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a","contextSize":null}],"nodeSelector":null,
                              "replicas":null,"router":null,"resources":{"requests":{"nvidia.com/gpu":null}}})"))
