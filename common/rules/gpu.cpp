@@ -10,15 +10,20 @@ namespace rules {
 namespace {
 
 constexpr std::array kGpuResources = {
-    GpuResource{"nvidia.com/gpu", "nvidia", "cuda"},  GpuResource{"nvidia.com/mig-", "nvidia", "cuda"},
-    GpuResource{"amd.com/gpu", "amd", "rocm"},        GpuResource{"devic.es/dri-render", "amd", "vulkan"},
-    GpuResource{"gpu.intel.com/", "intel", "vulkan"},
+    GpuResource{"nvidia.com/gpu", "nvidia", "cuda"},      GpuResource{"nvidia.com/gpu.shared", "nvidia", "cuda"},
+    GpuResource{"nvidia.com/mig-*", "nvidia", "cuda"},    GpuResource{"amd.com/gpu", "amd", "rocm"},
+    GpuResource{"devic.es/dri-render*", "amd", "vulkan"}, GpuResource{"gpu.intel.com/i915", "intel", "vulkan"},
+    GpuResource{"gpu.intel.com/xe", "intel", "vulkan"},
 };
+
+bool is_named(std::string_view name, std::string_view row) {
+  return row.ends_with('*') ? name.starts_with(row.substr(0, row.size() - 1)) : name == row;
+}
 
 }  // namespace
 
 const GpuResource* gpu_resource(std::string_view name) {
-  const auto* row = std::ranges::find_if(kGpuResources, [&](const auto& at) { return name.starts_with(at.prefix); });
+  const auto* row = std::ranges::find_if(kGpuResources, [&](const auto& at) { return is_named(name, at.name); });
   return row == kGpuResources.end() ? nullptr : row;
 }
 

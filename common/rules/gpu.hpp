@@ -7,10 +7,11 @@
 
 namespace rules {
 
-/// An extended resource that a device plugin of a vendor publishes, MIG partitions and time slices included.
+/// An extended resource that a device plugin of a vendor publishes, MIG partitions and time slices included; none that
+/// counts a GPU's memory, cores or tiles (nvidia.com/gpumem, gpu.intel.com/tiles).
 struct GpuResource {
-  /// What such names begin with: "nvidia.com/gpu", "nvidia.com/mig-".
-  std::string_view prefix;
+  /// Its name, or what such names begin with and a `*`: "nvidia.com/gpu", "nvidia.com/mig-*".
+  std::string_view name;
   /// "nvidia", "amd" or "intel".
   std::string_view vendor;
   /// Which images can use it: "cuda", "rocm" or "vulkan".

@@ -3,6 +3,7 @@
 #include "common/api/llama_values.hpp"
 #include "common/api/preset.hpp"
 #include "common/rules/denial.hpp"
+#include "common/rules/gpu.hpp"
 #include "common/rules/rule.hpp"
 #include "test/catch.hpp"
 
@@ -212,6 +213,20 @@ TEST_CASE("an annotation's key may have capitals in its domain, a label's may no
   CHECK(with(R"(,"labels":{"Example.COM/a":"x"})", "").size() == 1);
   CHECK(with("", R"(,"podAnnotations":{"Example.COM/a":"x"})").empty());
   CHECK(with("", R"(,"podLabels":{"Example.COM/a":"x"})").size() == 1);
+}
+
+TEST_CASE("what counts a GPU's memory, cores or tiles counts no GPUs") {
+  for (const char* gpu : {"nvidia.com/gpu", "nvidia.com/gpu.shared", "nvidia.com/mig-1g.5gb"})
+    CHECK(rules::gpu_vendor(gpu) == "nvidia");
+  for (const char* gpu : {"amd.com/gpu", "devic.es/dri-render", "devic.es/dri-render-a"})
+    CHECK(rules::gpu_vendor(gpu) == "amd");
+  for (const char* gpu : {"gpu.intel.com/i915", "gpu.intel.com/xe"}) CHECK(rules::gpu_vendor(gpu) == "intel");
+  for (const char* other : {"nvidia.com/gpumem", "nvidia.com/gpucores", "nvidia.com/gpumem-percentage",
+                            "gpu.intel.com/memory.max", "gpu.intel.com/tiles", "gpu.intel.com/i915_monitoring"})
+    CHECK(rules::gpu_vendor(other).empty());
+  CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"resources":{"gpu":1,"limits":)"
+                         R"({"nvidia.com/gpumem":8000,"nvidia.com/gpucores":50}}})"))
+            .empty());
 }
 
 TEST_CASE("a field that is null counts as absent, as for the API server") {
