@@ -3,6 +3,7 @@
 
 #include "common/api/llama_values.hpp"
 #include "common/api/preset.hpp"
+#include "common/api/schema.hpp"
 #include "common/kube/names.hpp"
 #include "common/rules/judges.hpp"
 #include "common/rules/pod_fields.hpp"
@@ -132,10 +133,17 @@ void for_each_env(const Service& service, const Visit& visit) {
   });
 }
 
+/// The path of the field that says the same as a flag: of the service where it has one, else of its models.
+std::string path_of_field(const LlamaFlag& flag) {
+  const auto* spec = api::schema_of(api::Kind::inference_service).property("spec");
+  return (spec->property(flag.instead) != nullptr ? "spec." : "spec.models[].") + std::string(flag.instead);
+}
+
 /// What to do in place of a variable that means a flag.
 std::string instead_of(const LlamaFlag& flag) {
   if (flag.use == FlagUse::reserved) return std::string(flag.instead);
-  if (!flag.instead.empty()) return "set spec." + std::string(flag.instead);
+  if (!flag.instead.empty()) return "set " + path_of_field(flag);
+  if (!flag.removed.empty()) return std::string(flag.removed) + " in spec.extraArgs";
   return "put --" + std::string(flag.key) + " into spec.extraArgs";
 }
 
@@ -238,7 +246,8 @@ void flag_moved(const Service& service, const Report& report) {
     if (list.model != nullptr || !is_usable(flag, FlagUse::model)) return;
     const bool any_has_own = std::ranges::any_of(
         service.models, [&](const ModelItem& model) { return field_of(*flag.flag, *model.json) != nullptr; });
-    if (any_has_own) at_word(service, report, list, flag.index, {flag.name, flag.flag->instead});
+    if (any_has_own)
+      at_word(service, report, list, flag.index, {flag.name, flag.flag->instead, path_of_field(*flag.flag)});
   });
 }
 

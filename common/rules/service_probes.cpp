@@ -14,6 +14,7 @@ constexpr std::string_view kHandlers[] = {"exec", "grpc", "httpGet", "tcpSocket"
 constexpr std::string_view kHandlersWithPort[] = {"grpc", "httpGet", "tcpSocket"};
 constexpr std::string_view kCounts[] = {"initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold",
                                         "failureThreshold"};
+constexpr std::int64_t kServerPort = 8080;
 constexpr std::int64_t kAgentPort = 8081;
 
 /// Calls `visit(probe, name, path)` for each probe that is given.
@@ -28,12 +29,13 @@ void for_each_probe(const Service& service, const Visit& visit) {
 }
 
 /// The kubelet looks a name up in the ports of the probe's own container alone (pkg/probe/util.go,
-/// ResolveContainerPort), so the agent's port has no name here; llama-server's depends on who clients talk to.
-std::string_view port_name(const Service& service) {
+/// ResolveContainerPort), so the agent's port has no name here. `http` is the port that clients talk to; under the gate
+/// that is not llama-server's, which is then `llama`.
+bool is_port_name(const Service& service, std::string_view name) {
   const JsonValue* router = object_in(service.spec, "router");
   const JsonValue* scheduling = router == nullptr ? nullptr : object_in(*router, "scheduling");
   const bool direct = scheduling != nullptr && text_in(*scheduling, "policy") == "Direct";
-  return direct ? "http" : "llama";
+  return name == "http" || (name == "llama" && !direct);
 }
 
 }  // namespace
@@ -53,10 +55,12 @@ void probe_port(const Service& service, const Report& report) {
       const JsonValue* port = handler == nullptr ? nullptr : present(*handler, "port");
       if (port == nullptr) continue;
       const auto number = base::as_int(port);
-      if (number ? *number >= 1 && *number <= 65535 : base::as_string(port) == port_name(service)) continue;
+      const auto text = base::as_string(port);
+      if (number ? *number >= 1 && *number <= 65535 : text && is_port_name(service, *text)) continue;
       const auto at = path.child(name);
       report.at(at.child("port"), port,
-                {number || !port->IsString() ? "is no port" : "is no name of a port of llama-server's container"});
+                {text ? "is no name of a port of llama-server's container" : "is no port",
+                 std::to_string(base::as_int(base::find(service.spec, "containerPort")).value_or(kServerPort))});
     }
   });
 }

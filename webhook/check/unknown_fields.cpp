@@ -135,8 +135,11 @@ class Search {
     // What a list's item lacks is nearer than what has that name outside.
     if (owner.missing.size() == 1 && (place.empty() || owner.name.ends_with(']')))
       return "did you mean " + std::string(owner.missing[0]) + ", which is missing?";
-    if (!place.empty()) return meant(place);
-    if (const auto like = longer_or_shorter(word, owner.fields); !like.empty()) return meant(like);
+    const auto like = longer_or_shorter(word, owner.fields);
+    // Who leaves out a part of a field's name (name for secretName) means no field of another part of the spec.
+    const bool is_far = owner.name != "spec" && std::ranges::count(place, '.') > 1;
+    if (!place.empty() && !(is_far && like.size() > word.size())) return meant(place);
+    if (!like.empty()) return meant(like);
     if (owner.fields.size() > kFewFields) return "kubectl explain lists the fields";
     return "its fields: " + base::join({owner.fields.begin(), owner.fields.end()}, ", ");
   }

@@ -113,6 +113,9 @@ TEST_CASE("unknown fields are found at any depth, with what was meant") {
              ContainsSubstring("did you mean source, which is missing?"));
   CHECK_THAT(check(model + "{gpu: {count: 1}}\n").out, ContainsSubstring("did you mean spec.hardware.gpu?"));
   CHECK_THAT(check(service("  env:\n  - name: A\n    vlaue: b\n")).out, ContainsSubstring("spec.env[0].vlaue"));
+  CHECK_THAT(check(service("  extraVolumes: [{name: a, secret: {name: x}}]\n")).out,
+             ContainsSubstring("did you mean secretName?"));
+  CHECK_THAT(check(service("  router: {models: []}\n")).out, ContainsSubstring("did you mean spec.models?"));
   CHECK_THAT(check(service("  router: {scheduling: {polcy: Fair}}\n")).out, ContainsSubstring("did you mean policy?"));
 }
 

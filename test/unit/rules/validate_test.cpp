@@ -229,6 +229,36 @@ TEST_CASE("what counts a GPU's memory, cores or tiles counts no GPUs") {
             .empty());
 }
 
+TEST_CASE("what is advised is there, and is taken") {
+  const auto all_of = [](const std::string& fields) {
+    const auto object = base::parse_json(
+        service(R"({"runtime":"llamacpp-router","models":[{"name":"a","gpuLayers":7}],"resources":{"gpu":1},)" +
+                fields + "}"),
+        "test");
+    REQUIRE(object);
+    std::string out;
+    for (const auto& finding : rules::validate(*object)) out += finding.text() + "\n";
+    return out;
+  };
+  const auto of_env = [&](const std::string& name) {
+    return all_of(R"("env":[{"name":")" + name + R"(","value":"1"}])");
+  };
+  CHECK_THAT(of_env("LLAMA_ARG_N_GPU_LAYERS"), ContainsSubstring("; set spec.models[].gpuLayers\n"));
+  CHECK_THAT(of_env("LLAMA_ARG_CTX_SIZE"), ContainsSubstring("; set spec.contextSize\n"));
+  CHECK_THAT(of_env("LLAMA_ARG_DRAFT_MAX"),
+             ContainsSubstring("; use --spec-draft-n-max or --spec-ngram-mod-n-max in spec.extraArgs\n"));
+  CHECK_THAT(all_of(R"("extraArgs":["--n-gpu-layers","3"])"),
+             ContainsSubstring("; set spec.models[].gpuLayers to say"));
+  const auto of_probe = [&](const std::string& port, const std::string& fields) {
+    return all_of(R"("probeOverrides":{"liveness":{"httpGet":{"path":"/","port":)" + port + "}}}" + fields);
+  };
+  const std::string direct = R"(,"router":{"scheduling":{"policy":"Direct"}})";
+  for (const auto& fields : {std::string(), direct}) CHECK(of_probe(R"("http")", fields).empty());
+  CHECK(of_probe(R"("llama")", "").empty());
+  CHECK_THAT(of_probe(R"("llama")", direct), ContainsSubstring("is no name of a port"));
+  CHECK_THAT(of_probe(R"("agent")", R"(,"containerPort":9000)"), ContainsSubstring("9000 is llama-server's"));
+}
+
 TEST_CASE("a field that is null counts as absent, as for the API server") {
   CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a","contextSize":null}],"nodeSelector":null,
                              "replicas":null,"router":null,"resources":{"requests":{"nvidia.com/gpu":null}}})"))
