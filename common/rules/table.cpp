@@ -506,8 +506,8 @@ constexpr Rule kRules[] = {
      nullptr, nullptr, kOffline},
     {"model-missing", kService, kWarning, Reason::invalid, "the Models of a service are there",
      "no Model of this name in the files", "add it, unless the cluster has it", "", "", nullptr, nullptr, kOffline},
-    {"source-shared", kService, kWarning, Reason::invalid, "two names of one source are meant",
-     "has the same source as {0}; with one model loaded at a time, changing between them swaps",
+    {"source-shared", kService, kWarning, Reason::invalid, "two names of the same files are meant",
+     "has the same source and files as {0}; with one model loaded at a time, changing between them swaps",
      "use one Model with an alias", "", "", nullptr, nullptr, kOffline},
 };
 

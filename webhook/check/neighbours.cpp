@@ -17,6 +17,17 @@ std::string text_at(const Node& object, std::initializer_list<std::string_view> 
   return at->kind == Node::Kind::string ? at->text : std::string{};
 }
 
+/// What a Model is made of: its source, which is empty where it has none, then what is taken of it.
+std::vector<std::string> content_of(const Node& model) {
+  std::vector<std::string> out;
+  for (const auto field : {"source", "sha256", "mmproj"}) out.push_back(text_at(model, {"spec", field}));
+  const Node* spec = model.find("spec");
+  const Node* files = spec == nullptr ? nullptr : spec->find("files");
+  if (files == nullptr) return out;
+  for (const auto& file : files->items) out.push_back(file.text);
+  return out;
+}
+
 /// How many models may be loaded at once, as far as the text says.
 bool one_at_a_time(const Node& service) {
   const Node* spec = service.find("spec");
@@ -43,7 +54,7 @@ void Neighbours::add(const CheckedObject& object) {
     if (!is_new) twice_.emplace_back(object, first->second);
   }
   if (object.kind == "Model") {
-    models_[{object.name_space, object.name}] = text_at(*object.node, {"spec", "source"});
+    models_[{object.name_space, object.name}] = content_of(*object.node);
   } else {
     services_.push_back(object);
   }
@@ -54,7 +65,7 @@ void Neighbours::models_of(const CheckedObject& service, std::vector<LocatedFind
   const auto spec_path = root.child("spec");
   const Node* spec = service.node->find("spec");
   if (spec == nullptr) return;
-  std::map<std::string, std::string> by_source;
+  std::map<std::vector<std::string>, std::string> by_content;
   const auto find = [&](const std::string& name, const kube::FieldPath& path) {
     const auto model = models_.find({service.name_space, name});
     if (model == models_.end() && !name.empty()) report(service, "model-missing", path, name, {}, out);
@@ -63,8 +74,8 @@ void Neighbours::models_of(const CheckedObject& service, std::vector<LocatedFind
   const auto judge = [&](const std::string& name, const kube::FieldPath& path) {
     const auto model = find(name, path);
     if (model == models_.end()) return;
-    const auto [other, is_new] = by_source.emplace(model->second, name);
-    if (!is_new && other->second != name && !model->second.empty() && one_at_a_time(*service.node))
+    const auto [other, is_new] = by_content.emplace(model->second, name);
+    if (!is_new && other->second != name && !model->second.front().empty() && one_at_a_time(*service.node))
       report(service, "source-shared", path, name, {other->second}, out);
   };
   if (const Node* models = spec->find("models"); models != nullptr) {

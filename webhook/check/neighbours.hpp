@@ -10,8 +10,7 @@
 namespace webhook {
 
 /// What only the neighbours of an object tell: Models that are named and not there, two services of one Service name,
-/// two Models of one source,
-/// one object written twice. Objects are given one by one; `finish` reports.
+/// two Models of the same files, one object written twice. Objects are given one by one; `finish` reports.
 class Neighbours {
  public:
   void add(const CheckedObject& object);
@@ -25,8 +24,8 @@ class Neighbours {
   /// The first of each kind and key, and those that follow, each with its first.
   std::map<std::pair<std::string, Key>, CheckedObject> objects_;
   std::vector<std::pair<CheckedObject, CheckedObject>> twice_;
-  /// Source by name.
-  std::map<Key, std::string> models_;
+  /// By name what each is made of: source, digest, projector and files.
+  std::map<Key, std::vector<std::string>> models_;
 };
 
 }  // namespace webhook

@@ -230,7 +230,16 @@ TEST_CASE("neighbours: a missing Model, one source twice, one Service name twice
       "'https://h/a.gguf'}\n";
   std::string two = twin;
   two.replace(two.find("  - name: a\n"), 12, "  - name: a\n  - name: b\n");
-  CHECK_THAT(check(second + "---\n" + two).out, ContainsSubstring("has the same source as a"));
+  CHECK_THAT(check(second + "---\n" + two).out, ContainsSubstring("has the same source and files as a"));
+  const auto of_repository = [&](const std::string& a, const std::string& b) {
+    const auto model = [](const std::string& name, const std::string& files) {
+      return "apiVersion: inference.llmkube.dev/v1alpha1\nkind: Model\nmetadata: {name: " + name +
+             "}\nspec: {source: 'hf://org/repo', files: [" + files + "]}\n---\n";
+    };
+    return check(model("a", a) + model("b", b) + two.substr(kModel.size())).out;
+  };
+  CHECK_THAT(of_repository("q4.gguf", "q8.gguf"), !ContainsSubstring("source-shared"));
+  CHECK_THAT(of_repository("q4.gguf", "q4.gguf"), ContainsSubstring("source-shared"));
   std::string dotted = service("").substr(kModel.size());
   dotted.replace(dotted.find("name: edge"), 10, "name: x.y");
   std::string dashed = service("").substr(kModel.size());
