@@ -89,11 +89,12 @@ bool any_parent(std::string_view path, const Visit& visit) {
   return false;
 }
 
-/// Where the schema is broken, the other rules have read something that is not there.
+/// Where the schema is broken, the other rules have read something that is not there. What is in a list that is too
+/// long is there all the same.
 void drop_consequences(std::vector<Finding>& findings) {
   std::unordered_set<std::string> broken;
   for (const auto& finding : findings) {
-    if (is_schema_finding(finding)) broken.insert(finding.path);
+    if (is_schema_finding(finding) && finding.rule != "schema-many") broken.insert(finding.path);
   }
   if (broken.empty()) return;
   std::erase_if(findings, [&](const Finding& finding) {

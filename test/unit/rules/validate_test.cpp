@@ -295,6 +295,16 @@ TEST_CASE("65 models are too many, 64 are not") {
   CHECK(with(65) == Lines{"spec.models: Too many: [...]: must have at most 64 items, has 65; shorten it"});
 }
 
+TEST_CASE("a list that is too long hides no mistake in it") {
+  std::string models;
+  for (int i = 0; i < 65; ++i)
+    models += std::string(i == 0 ? "" : ",") + R"({"name":"m)" + std::to_string(i) + R"(","extraArgs":["--port","9"]})";
+  const auto lines = lines_of(service(R"({"runtime":"llamacpp-router","models":[)" + models + "]}"));
+  REQUIRE(lines.size() == 66);
+  CHECK_THAT(lines[0], ContainsSubstring("spec.models: Too many"));
+  CHECK_THAT(lines[65], ContainsSubstring("spec.models[64].extraArgs[0]: Forbidden"));
+}
+
 TEST_CASE("a name that stands twice is found among a thousand others, and nothing where none does") {
   const auto lines_with = [](const std::string& last) {
     std::string models;
