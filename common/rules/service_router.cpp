@@ -28,14 +28,21 @@ const JsonValue* preload_of(const Service& service) {
   return router == nullptr ? nullptr : list_in(*router, "preload");
 }
 
-/// Fields that only other runtimes, or LLMKube, do something with.
+/// Fields that only other runtimes, or LLMKube, do something with. docs/make/uses.py reads them here.
 constexpr std::string_view kIgnored[] = {
     "args",
     "command",
+    "endpoint.gateway",
+    "evictionProtection",
     "hotCacheMaxSize",
+    "maxPodLifetimeIdleTimeoutSeconds",
+    "maxPodLifetimeSeconds",
     "pagedSSDCacheDir",
     "pagedSSDCacheMaxSize",
     "personaPlexConfig",
+    "resources.gpuMemory",
+    "resources.gpuSharing.memoryLimitGiB",
+    "rolloutPolicy",
     "sglangConfig",
     "skipModelInit",
     "slo",
@@ -43,6 +50,17 @@ constexpr std::string_view kIgnored[] = {
     "turboQuantBits",
     "vllmConfig",
 };
+
+/// Reports the field that a path leads to, where it is set.
+void judge_ignored(const JsonValue& owner, std::string_view field, const kube::FieldPath& path, const Report& report) {
+  const auto dot = field.find('.');
+  const auto name = field.substr(0, dot);
+  if (dot == std::string_view::npos) {
+    if (present(owner, name) != nullptr) report.at(path.child(name), nullptr);
+  } else if (const JsonValue* inner = object_in(owner, name)) {
+    judge_ignored(*inner, field.substr(dot + 1), path.child(name), report);
+  }
+}
 
 /// The name of the model that has this alias; empty when none has.
 std::string_view owner_of_alias(const Service& service, std::string_view alias) {
@@ -131,13 +149,7 @@ void loaded_models_one_gpu(const Service& service, const Report& report) {
 }
 
 void ignored_field(const Service& service, const Report& report) {
-  for (const auto field : kIgnored) {
-    if (present(service.spec, field) != nullptr) report.at(service.spec_path.child(field), nullptr, {field});
-  }
-  const JsonValue* endpoint = object_in(service.spec, "endpoint");
-  if (endpoint == nullptr || present(*endpoint, "gateway") == nullptr) return;
-  const auto path = service.spec_path.child("endpoint");
-  report.at(path.child("gateway"), nullptr, {"gateway"});
+  for (const auto field : kIgnored) judge_ignored(service.spec, field, service.spec_path, report);
 }
 
 /// A model's own setting wins over the service's, and of one owner the flag over the field.

@@ -1,17 +1,26 @@
 """What the reconciler does with a field of spec, for docs/fields.md. A field without a row has that of the field above
 it; the rest are used."""
+import os
+import re
+
+import sources
 
 USED, PASSED_ON, KEPT = "used", "passed on", "kept"
+
+
+def ignored():
+    """The fields that rule ignored-field warns of."""
+    with open(os.path.join(sources.ROOT, "common", "rules", "service_router.cpp"), encoding="utf-8") as text:
+        table, = re.findall(r"kIgnored\[\] = \{(.*?)\};", text.read(), re.DOTALL)
+    return " ".join(re.findall(r'"(.*?)"', table))
+
 
 ROWS = {
     "InferenceService": {
         PASSED_ON: """affinity env extraVolumeMounts extraVolumes imagePullSecrets nodeSelector podAnnotations podLabels
             podSecurityContext priorityClassName probeOverrides revisionHistoryLimit runtimeClassName securityContext
             tolerations topologySpreadConstraints""",
-        KEPT: """args command disruption.protectStartup endpoint.gateway evictionProtection hotCacheMaxSize
-            maxPodLifetimeIdleTimeoutSeconds maxPodLifetimeSeconds pagedSSDCacheDir pagedSSDCacheMaxSize
-            personaPlexConfig resources.gpuMemory resources.gpuSharing.memoryLimitGiB rolloutPolicy sglangConfig
-            skipModelInit slo speculativeDecoding.draftModel tgiConfig turboQuantBits vllmConfig""",
+        KEPT: "disruption.protectStartup speculativeDecoding.draftModel " + ignored(),
     },
     "Model": {
         PASSED_ON: "hardware.gpu.resourceClaims prefetchTolerations resources",

@@ -259,6 +259,22 @@ TEST_CASE("what is advised is there, and is taken") {
   CHECK_THAT(of_probe(R"("agent")", R"(,"containerPort":9000)"), ContainsSubstring("9000 is llama-server's"));
 }
 
+TEST_CASE("a field that a router runtime ignores is warned of at any depth") {
+  const auto object = base::parse_json(
+      service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"evictionProtection":true,)"
+              R"("endpoint":{"gateway":{"gatewayRef":{"name":"x"}}},"maxPodLifetimeSeconds":7,"rolloutPolicy":{},)"
+              R"("resources":{"gpu":1,"gpuMemory":"8Gi","gpuSharing":{"mode":"shared","memoryLimitGiB":8}}})"),
+      "test");
+  REQUIRE(object);
+  Lines where;
+  for (const auto& finding : rules::validate(*object)) {
+    CHECK(finding.rule == "ignored-field");
+    where.push_back(finding.path);
+  }
+  CHECK(where == Lines{"spec.endpoint.gateway", "spec.evictionProtection", "spec.maxPodLifetimeSeconds",
+                       "spec.resources.gpuMemory", "spec.resources.gpuSharing.memoryLimitGiB", "spec.rolloutPolicy"});
+}
+
 TEST_CASE("a field that is null counts as absent, as for the API server") {
   CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a","contextSize":null}],"nodeSelector":null,
                              "replicas":null,"router":null,"resources":{"requests":{"nvidia.com/gpu":null}}})"))
