@@ -84,6 +84,7 @@ void draft_missing(const Service& service, const Report& report);
 void draft_name(const Service& service, const Report& report);
 void draft_unused(const Service& service, const Report& report);
 void draft_twice(const Service& service, const Report& report);
+void draft_file(const Service& service, const Report& report);
 void autoscaling_bounds(const Service& service, const Report& report);
 void autoscaling_target(const Service& service, const Report& report);
 void autoscaling_value(const Service& service, const Report& report);

@@ -96,6 +96,15 @@ void draft_twice(const Service& service, const Report& report) {
   report.at(path.child("draftModel"), base::find(*from, "draftModel"));
 }
 
+/// A file that no draftModelRef stands beside, for a type that drafts with a model: the other rules tell the rest.
+void draft_file(const Service& service, const Report& report) {
+  const JsonValue* from = object_in(service.spec, "speculativeDecoding");
+  if (from == nullptr || !text_in(*from, "draftModelRef").empty() || text_in(*from, "draftModel").empty()) return;
+  const auto type = text_in(*from, "type");
+  const auto path = service.spec_path.child("speculativeDecoding");
+  if (needs_draft(type) || type == kMayDraft) report.at(path.child("draftModel"), base::find(*from, "draftModel"));
+}
+
 void autoscaling_bounds(const Service& service, const Report& report) {
   const JsonValue* autoscaling = object_in(service.spec, "autoscaling");
   if (autoscaling == nullptr) return;
