@@ -151,6 +151,7 @@ void secret_name(const ModelObject& model, const Report& report);
 void gpu_two_ways(const ModelObject& model, const Report& report);
 void gpu_claim(const ModelObject& model, const Report& report);
 void gpu_claim_name(const ModelObject& model, const Report& report);
+void layer_split(const ModelObject& model, const Report& report);
 void accelerator_vendor(const ModelObject& model, const Report& report);
 
 }  // namespace rules::judge

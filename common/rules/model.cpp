@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <unordered_set>
 
 #include "common/api/preset.hpp"
@@ -64,6 +66,20 @@ void for_each_amount(const ModelObject& model, const Visit& visit) {
   const auto hardware = model.spec_path.child("hardware");
   look(gpu_of(model), "memory", hardware.child("gpu"));
   look(object_in(model.spec, "hardware"), "memoryBudget", hardware);
+}
+
+/// A share of a GPU: a number, or a range of layers ("0-19").
+bool is_share(std::string_view text) {
+  const auto reads = [](std::string_view part, auto& number) {
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), number);
+    return error == std::errc{} && end == part.data() + part.size() && number >= 0;
+  };
+  const auto dash = text.find('-');
+  double share = 0;
+  if (dash == std::string_view::npos) return reads(text, share) && std::isfinite(share);
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+  return reads(text.substr(0, dash), first) && reads(text.substr(dash + 1), last) && first <= last;
 }
 
 /// A source as it may be shown: without what could be a secret.
@@ -274,6 +290,21 @@ void gpu_claim_name(const ModelObject& model, const Report& report) {
     if (!seen.insert(text_in(claim, "name")).second)
       report.at(path.child("name"), base::find(claim, "name"), {"another entry has this name", "remove one of them"});
   });
+}
+
+void layer_split(const ModelObject& model, const Report& report) {
+  const JsonValue* gpu = gpu_of(model);
+  const JsonValue* sharding = gpu == nullptr ? nullptr : object_in(*gpu, "sharding");
+  const JsonValue* shares = sharding == nullptr ? nullptr : list_in(*sharding, "layerSplit");
+  if (shares == nullptr) return;
+  const auto hardware = model.spec_path.child("hardware");
+  const auto gpu_path = hardware.child("gpu");
+  const auto sharding_path = gpu_path.child("sharding");
+  const auto path = sharding_path.child("layerSplit");
+  for (rapidjson::SizeType i = 0; i < shares->Size(); ++i) {
+    const auto text = base::as_string(&(*shares)[i]);
+    if (text && !is_share(*text)) report.at(path.at(i), &(*shares)[i]);
+  }
 }
 
 void accelerator_vendor(const ModelObject& model, const Report& report) {

@@ -275,6 +275,19 @@ TEST_CASE("a field that a router runtime ignores is warned of at any depth") {
                        "spec.resources.gpuMemory", "spec.resources.gpuSharing.memoryLimitGiB", "spec.rolloutPolicy"});
 }
 
+TEST_CASE("a share of a GPU is a number or a range of layers") {
+  const auto lines_for = [](const std::string& share) {
+    return lines_of(R"({"kind":"Model","spec":{"source":"https://host/a.gguf","hardware":{"gpu":{"sharding":)"
+                    R"({"layerSplit":[")" +
+                    share + R"("]}}}}})");
+  };
+  for (const char* good : {"3", "0.5", "0-19", "20-39", "7-7"}) CHECK(lines_for(good).empty());
+  for (const char* bad : {"abc", "", "20-39;x", "3,1", "-3", "9-7", "0-", "inf", "nan", "0--3", " 3"}) {
+    CAPTURE(bad);
+    CHECK(lines_for(bad).size() == 1);
+  }
+}
+
 TEST_CASE("a field that is null counts as absent, as for the API server") {
   CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a","contextSize":null}],"nodeSelector":null,
                              "replicas":null,"router":null,"resources":{"requests":{"nvidia.com/gpu":null}}})"))
