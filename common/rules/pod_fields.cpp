@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "common/kube/names.hpp"
+#include "common/kube/quantity.hpp"
 
 namespace rules {
 namespace {
@@ -37,6 +38,15 @@ bool is_header(Text text) {
   return !text.empty() && std::ranges::all_of(text, fits);
 }
 
+bool is_word_of(Text words, Text word) {
+  while (!words.empty()) {
+    const auto end = words.find(' ');
+    if (words.substr(0, end) == word) return true;
+    words.remove_prefix(end == Text::npos ? words.size() : end + 1);
+  }
+  return false;
+}
+
 /// One label or annotation: "metadata.labels['app']".
 bool is_map_entry(Text text) {
   const auto is_of = [&](Text map, bool (*is_key)(Text)) {
@@ -55,6 +65,12 @@ bool is_env_field(Text text) {
   return std::ranges::find(kPlain, text) != std::end(kPlain) || is_map_entry(text);
 }
 
+/// The same, of a file in a volume.
+bool is_volume_field(Text text) {
+  return is_word_of("metadata.name metadata.namespace metadata.uid metadata.labels metadata.annotations", text) ||
+         is_map_entry(text);
+}
+
 bool is_env_resource(Text text) {
   constexpr Text kNames[] = {"limits.cpu",   "limits.memory",   "limits.ephemeral-storage",
                              "requests.cpu", "requests.memory", "requests.ephemeral-storage"};
@@ -69,6 +85,8 @@ bool is_sysctl(Text text) {
 }
 
 bool is_below_folder(Text text) { return !text.starts_with('/') && !climbs(text); }
+/// Names that begin with `..` are the kubelet's own.
+bool is_file(Text text) { return is_below_folder(text) && !text.starts_with(".."); }
 bool is_absolute(Text text) { return text.starts_with('/'); }
 bool is_uncolonned(Text text) { return !text.contains(':'); }
 bool is_not_climbing(Text text) { return !climbs(text); }
@@ -86,11 +104,14 @@ constexpr Form kName{kube::is_dns1123_subdomain, "is no name of an object",
                      "write lower-case letters, digits, - and ."};
 constexpr Form kConfigKey{is_config_key, "is no key of a ConfigMap or Secret", "write letters, digits, -, _ and ."};
 constexpr Form kInside{is_below_folder, "leaves its volume", "write a path inside the volume"};
+constexpr Form kFile{is_file, "is no path inside the volume", "begin it with neither / nor .., and use no part .."};
 constexpr Form kAbsolute{is_absolute, "is no absolute path", "begin it with /"};
 constexpr Form kNoColon{is_uncolonned, "has a colon, which a mount's place cannot have", "choose another place"};
 constexpr Form kNoClimb{is_not_climbing, "has a part ..", "write the path without"};
 constexpr Form kEnvField{is_env_field, "is no field of a Pod that a variable can have",
                          "write for example metadata.name, status.podIP or metadata.labels['app']"};
+constexpr Form kVolumeField{is_volume_field, "is no field of a Pod that a file can have",
+                            "write for example metadata.name, metadata.labels or metadata.labels['app']"};
 constexpr Form kEnvResource{is_env_resource, "is no amount of a container", "write for example limits.memory"};
 constexpr Form kSysctl{is_sysctl, "is no name of a setting",
                        "write it as sysctl(8) does, for example net.core.somaxconn"};
@@ -211,7 +232,7 @@ constexpr Field kFields[] = {
     {"SecretVolumeSource", "defaultMode", Is::number, "", nullptr, false, 0, 0777},
     {"SecretVolumeSource", "items", Is::items, "KeyToPath"},
     {"KeyToPath", "key", Is::text, "", &kConfigKey, kNeeded},
-    {"KeyToPath", "path", Is::text, "", &kInside, kNeeded},
+    {"KeyToPath", "path", Is::text, "", &kFile, kNeeded},
     {"KeyToPath", "mode", Is::number, "", nullptr, false, 0, 0777},
     {"ClaimVolumeSource", "claimName", Is::text, "", &kAnything, kNeeded},
     {"HostPathVolumeSource", "path", Is::text, "", &kNoClimb, kNeeded},
@@ -225,8 +246,24 @@ constexpr Field kFields[] = {
     {"ImageVolumeSource", "pullPolicy", Is::one_of, "Always IfNotPresent Never"},
     {"DownwardAPIVolumeSource", "items", Is::items, "DownwardAPIVolumeFile"},
     {"DownwardAPIVolumeSource", "defaultMode", Is::number, "", nullptr, false, 0, 0777},
-    {"DownwardAPIVolumeFile", "path", Is::text, "", &kInside, kNeeded},
+    {"DownwardAPIVolumeFile", "path", Is::text, "", &kFile, kNeeded},
+    {"DownwardAPIVolumeFile", "mode", Is::number, "", nullptr, false, 0, 0777},
+    {"DownwardAPIVolumeFile", "fieldRef", Is::object, "VolumeFieldSelector"},
+    {"DownwardAPIVolumeFile", "resourceFieldRef", Is::object, "VolumeResourceSelector"},
+    {"VolumeFieldSelector", "fieldPath", Is::text, "", &kVolumeField, kNeeded},
+    {"VolumeFieldSelector", "apiVersion", Is::one_of, "v1"},
+    {"VolumeResourceSelector", "containerName", Is::text, "", &kAnything, kNeeded},
+    {"VolumeResourceSelector", "resource", Is::text, "", &kEnvResource, kNeeded},
     {"ProjectedVolumeSource", "defaultMode", Is::number, "", nullptr, false, 0, 0777},
+    {"ProjectedVolumeSource", "sources", Is::items, "VolumeProjection"},
+    {"VolumeProjection", "configMap", Is::object, "ObjectProjection"},
+    {"VolumeProjection", "secret", Is::object, "ObjectProjection"},
+    {"VolumeProjection", "downwardAPI", Is::object, "DownwardAPIVolumeSource"},
+    {"VolumeProjection", "serviceAccountToken", Is::object, "ServiceAccountTokenProjection"},
+    {"ObjectProjection", "name", Is::text, "", &kAnything, kNeeded},
+    {"ObjectProjection", "items", Is::items, "KeyToPath"},
+    {"ServiceAccountTokenProjection", "path", Is::text, "", &kFile, kNeeded},
+    {"ServiceAccountTokenProjection", "expirationSeconds", Is::number, "", nullptr, false, 600, std::int64_t{1} << 32},
     {"ResourceClaim", "name", Is::text, "", &kLabel, kNeeded},
     {"ResourceClaim", "resourceClaimName", Is::text, "", &kName},
     {"ResourceClaim", "resourceClaimTemplateName", Is::text, "", &kName},
@@ -236,15 +273,6 @@ constexpr Field kFields[] = {
     {"VolumeMount", "recursiveReadOnly", Is::one_of, "Disabled IfPossible Enabled"},
     {"VolumeMount", "subPathExpr", Is::text, "", &kInside},
 };
-
-bool is_word_of(Text words, Text word) {
-  while (!words.empty()) {
-    const auto end = words.find(' ');
-    if (words.substr(0, end) == word) return true;
-    words.remove_prefix(end == Text::npos ? words.size() : end + 1);
-  }
-  return false;
-}
 
 /// "write A", or "write one of A, B".
 std::string write_one_of(Text words) {
@@ -292,7 +320,7 @@ class Judge {
     Text type;
     void (Judge::*judge)(const JsonValue&, const FieldPath&) const;
   };
-  static const Special kSpecials[9];
+  static const Special kSpecials[11];
 
   void say(const FieldPath& path, const JsonValue* value, Text what, Text fix) const {
     report_.at(path, value, {what, fix});
@@ -496,12 +524,31 @@ class Judge {
     const auto medium = text_in(value, "medium");
     if (!medium.empty() && medium != "Memory" && medium != "HugePages" && !medium.starts_with("HugePages-"))
       say(path.child("medium"), base::find(value, "medium"), "is no medium", "leave it out, or write Memory");
+    const JsonValue* limit = present(value, "sizeLimit");
+    if (limit == nullptr) return;
+    const auto text = base::as_string(limit);
+    const auto amount = kube::Quantity::parse(text ? std::string(*text) : base::to_text(*limit));
+    if (amount && amount->is_negative()) say(path.child("sizeLimit"), limit, "is negative", "write for example 1Gi");
+  }
+
+  void downward_file(const JsonValue& value, const FieldPath& path) const {
+    const bool field = present(value, "fieldRef") != nullptr;
+    const bool resource = present(value, "resourceFieldRef") != nullptr;
+    if (field == resource)
+      say(path, nullptr, field ? "holds two things" : "holds nothing",
+          "write exactly one of fieldRef, resourceFieldRef");
+  }
+
+  void projection(const JsonValue& value, const FieldPath& path) const {
+    const auto given =
+        std::ranges::count_if(value.GetObject(), [](const auto& member) { return !member.value.IsNull(); });
+    if (given > 1) say(path, nullptr, "has several sources", "make each an entry of its own");
   }
 
   const Report& report_;
 };
 
-const Judge::Special Judge::kSpecials[9] = {
+const Judge::Special Judge::kSpecials[11] = {
     {"NodeSelectorRequirement", &Judge::node_requirement},
     {"NodeFieldRequirement", &Judge::field_requirement},
     {"LabelSelectorRequirement", &Judge::label_requirement},
@@ -511,6 +558,8 @@ const Judge::Special Judge::kSpecials[9] = {
     {"VolumeMount", &Judge::mount},
     {"PodSecurityContext", &Judge::sysctls},
     {"EmptyDirVolumeSource", &Judge::empty_dir},
+    {"DownwardAPIVolumeFile", &Judge::downward_file},
+    {"VolumeProjection", &Judge::projection},
 };
 
 }  // namespace
