@@ -452,7 +452,7 @@ class Judge {
       say(path.child("values"), list, "is no name of a node", "write lower-case letters, digits, - and .");
   }
 
-  /// Keys that are taken from the Pod's own labels: only beside a selector, and not those that it names itself.
+  /// Keys that are taken from the Pod's own labels: not those that the selector names itself.
   void label_keys(const JsonValue& value, const FieldPath& path) const {
     std::unordered_set<Text> keys;
     for (const Text field : {"matchLabelKeys", "mismatchLabelKeys"}) {
@@ -460,7 +460,6 @@ class Judge {
       if (list == nullptr || list->Empty()) continue;
       const auto at = path.child(field);
       const JsonValue* selector = object_in(value, "labelSelector");
-      if (selector == nullptr) say(at, list, "stands beside a labelSelector only", "add one, or remove it");
       each(*list, at, [&](const JsonValue& item, const FieldPath& place) {
         text(kKey, item, place);
         const auto key = base::as_string(&item).value_or("");
@@ -468,6 +467,15 @@ class Judge {
         if (selector != nullptr && selects(*selector, key))
           say(place, &item, "labelSelector names this key already", "remove it from one of them");
       });
+    }
+  }
+
+  void affinity_term(const JsonValue& value, const FieldPath& path) const {
+    label_keys(value, path);
+    if (object_in(value, "labelSelector") != nullptr) return;
+    for (const Text field : {"matchLabelKeys", "mismatchLabelKeys"}) {
+      const JsonValue* list = list_in(value, field);
+      if (is_there(list)) say(path.child(field), list, "stands beside a labelSelector only", "add one, or remove it");
     }
   }
 
@@ -485,6 +493,13 @@ class Judge {
     if (domains != nullptr && text_in(value, "whenUnsatisfiable") == "ScheduleAnyway")
       say(path.child("minDomains"), domains, "counts with DoNotSchedule only", "remove it");
     label_keys(value, path);
+    const JsonValue* keys = list_in(value, "matchLabelKeys");
+    if (keys == nullptr || object_in(value, "labelSelector") != nullptr) return;
+    // The reconciler adds a selector where there is none, of the service's own labels.
+    each(*keys, path.child("matchLabelKeys"), [&](const JsonValue& item, const FieldPath& at) {
+      if (is_word_of("app inference.llmkube.dev/service", base::as_string(&item).value_or("")))
+        say(at, &item, "the service's own labelSelector names this key already", "remove it");
+    });
   }
 
   void profile(const JsonValue& value, const FieldPath& path) const {
@@ -552,7 +567,7 @@ const Judge::Special Judge::kSpecials[11] = {
     {"NodeSelectorRequirement", &Judge::node_requirement},
     {"NodeFieldRequirement", &Judge::field_requirement},
     {"LabelSelectorRequirement", &Judge::label_requirement},
-    {"PodAffinityTerm", &Judge::label_keys},
+    {"PodAffinityTerm", &Judge::affinity_term},
     {"TopologySpreadConstraint", &Judge::spread},
     {"Profile", &Judge::profile},
     {"VolumeMount", &Judge::mount},
