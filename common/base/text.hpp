@@ -13,6 +13,9 @@ namespace base {
 /// Without blanks, tabs and line ends on either side.
 [[nodiscard]] std::string_view trim(std::string_view text);
 
+/// Whether a path is `folder` or lies in it: "/a/b" in "/a", "/ab" not.
+[[nodiscard]] bool is_below(std::string_view path, std::string_view folder);
+
 /// Valid UTF-8: each byte that is not part of a well-formed sequence becomes U+FFFD.
 [[nodiscard]] std::string to_utf8(std::string_view text);
 

@@ -17,11 +17,6 @@ using base::JsonValue;
 using kube::FieldPath;
 using Text = std::string_view;
 
-/// Whether a path has a part that is `..`.
-bool climbs(Text path) {
-  return path == ".." || path.starts_with("../") || path.ends_with("/..") || path.contains("/../");
-}
-
 bool is_config_key(Text text) {
   const auto fits = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
@@ -578,6 +573,10 @@ const Judge::Special Judge::kSpecials[11] = {
 };
 
 }  // namespace
+
+bool climbs(std::string_view path) {
+  return path == ".." || path.starts_with("../") || path.ends_with("/..") || path.contains("/../");
+}
 
 void judge_pod_field(std::string_view type, const JsonValue& value, const FieldPath& path, const Report& report) {
   Judge(report).object(type, value, path);

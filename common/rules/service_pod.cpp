@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "common/base/text.hpp"
 #include "common/kube/names.hpp"
 #include "common/rules/judges.hpp"
 #include "common/rules/pod_fields.hpp"
@@ -18,15 +19,6 @@ bool is_own_volume(std::string_view name) {
 
 /// Folders that the Pod's own volumes are mounted at.
 constexpr std::string_view kOwnFolders[] = {"/etc/llmkube", "/models", "/cache", "/model-source"};
-
-bool is_below(std::string_view path, std::string_view folder) {
-  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
-}
-
-/// Whether one of its parts is `..`.
-bool climbs(std::string_view path) {
-  return path == ".." || path.starts_with("../") || path.ends_with("/..") || path.contains("/../");
-}
 
 bool is_own_label(std::string_view key) {
   return key == "app" || key.starts_with("inference.llmkube.dev/") || key == "app.kubernetes.io/managed-by";
@@ -108,7 +100,7 @@ void mount_path(const Service& service, const Report& report) {
                 [&](const JsonValue& mount, const FieldPath& path) {
                   const auto place = text_in(mount, "mountPath");
                   for (const auto folder : kOwnFolders) {
-                    if (is_below(place, folder))
+                    if (base::is_below(place, folder))
                       report.at(path.child("mountPath"), base::find(mount, "mountPath"), {folder});
                   }
                 });

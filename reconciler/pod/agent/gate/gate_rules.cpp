@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "common/base/text.hpp"
 #include "common/net/head.hpp"
 
 namespace agent {
@@ -31,10 +32,6 @@ constexpr std::array kClosed{
     Closed{"", "/cors-proxy", kSettings},
 };
 
-bool is_below(std::string_view path, std::string_view parent) {
-  return path == parent || (path.starts_with(parent) && path[parent.size()] == '/');
-}
-
 /// llama-server has some endpoints at `/v1/...` too.
 std::string_view without_version(std::string_view path) { return path.starts_with("/v1/") ? path.substr(3) : path; }
 
@@ -45,7 +42,7 @@ GateRule judge(std::string_view method, std::string_view path, std::string_view 
   using net::query_parameter;
   const auto plain = without_version(path);
   for (const auto& row : kClosed) {
-    if ((row.method.empty() || row.method == method) && is_below(plain, row.path)) return {forbid, row.reason};
+    if ((row.method.empty() || row.method == method) && base::is_below(plain, row.path)) return {forbid, row.reason};
   }
   if (method == "OPTIONS") return {pass, {}};
   if (method == "POST" || method == "PUT" || method == "PATCH") return {by_body, {}};
