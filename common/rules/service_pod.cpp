@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 #include <unordered_set>
 
 #include "common/base/text.hpp"
@@ -12,10 +13,11 @@ namespace {
 using base::JsonValue;
 using kube::FieldPath;
 
-/// Volumes that every router Pod has.
-bool is_own_volume(std::string_view name) {
-  return name == "preset" || name == "model-cache" || name == "cache" || name.starts_with("model-source-");
-}
+/// Volumes that a service without a word on them may count on. Those of claims that Models lie on (`model-source-...`)
+/// come and go with the Models.
+constexpr std::string_view kOwnVolumes[] = {"preset", "model-cache", "cache"};
+
+bool is_own_volume(std::string_view name) { return std::ranges::find(kOwnVolumes, name) != std::end(kOwnVolumes); }
 
 /// Folders that the Pod's own volumes are mounted at.
 constexpr std::string_view kOwnFolders[] = {"/etc/llmkube", "/models", "/cache", "/model-source"};
@@ -55,7 +57,7 @@ void volume_name(const Service& service, const Report& report) {
     const auto name = text_in(volume, "name");
     if (name.empty()) return;
     const JsonValue* value = base::find(volume, "name");
-    if (is_own_volume(name)) {
+    if (is_own_volume(name) || name.starts_with("model-source-")) {
       report.at(path.child("name"), value, {"the Pod has a volume of that name already"});
     } else if (!seen.insert(name).second) {
       report.at(path.child("name"), value, {"another entry has that name"});
@@ -98,7 +100,10 @@ void mount_place(const Service& service, const Report& report) {
 void mount_path(const Service& service, const Report& report) {
   for_each_item(service.spec, "extraVolumeMounts", service.spec_path,
                 [&](const JsonValue& mount, const FieldPath& path) {
-                  const auto place = text_in(mount, "mountPath");
+                  const std::filesystem::path written = text_in(mount, "mountPath");
+                  if (climbs(written.native())) return;  // mount-place tells it
+                  // Slashes that stand twice and parts that are `.` lead to the same folder.
+                  const std::string place = written.lexically_normal();
                   for (const auto folder : kOwnFolders) {
                     if (base::is_below(place, folder))
                       report.at(path.child("mountPath"), base::find(mount, "mountPath"), {folder});

@@ -288,6 +288,22 @@ TEST_CASE("a share of a GPU is a number or a range of layers") {
   }
 }
 
+TEST_CASE("a mount leaves the Pod's folders alone however its path is written, and has a volume that is there") {
+  const auto lines_for = [](const std::string& name, const std::string& place) {
+    return lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"extraVolumes":[{"name":"d",)"
+                            R"("emptyDir":{}}],"extraVolumeMounts":[{"name":")" +
+                            name + R"(","mountPath":")" + place + R"("}]})"));
+  };
+  for (const char* place : {"/models", "//models", "/./models", "/models/.", "/etc//llmkube/x"}) {
+    CAPTURE(place);
+    REQUIRE(lines_for("d", place).size() == 1);
+    CHECK_THAT(lines_for("d", place)[0], ContainsSubstring("where the Pod mounts a volume of its own"));
+  }
+  for (const char* place : {"/data", "/modelsx", "/data//models"}) CHECK(lines_for("d", place).empty());
+  CHECK(lines_for("model-cache", "/data").empty());
+  CHECK(lines_for("model-source-x", "/data").size() == 1);
+}
+
 TEST_CASE("a field that is null counts as absent, as for the API server") {
   CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a","contextSize":null}],"nodeSelector":null,
                              "replicas":null,"router":null,"resources":{"requests":{"nvidia.com/gpu":null}}})"))
