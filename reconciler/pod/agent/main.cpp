@@ -53,8 +53,9 @@ void add_flags(CLI::App& app, Flags& flags) {
       "the folder of the preset's log-file keys, made where it is missing: a failed load is told with its cause");
   app.add_option("--gate-listen", flags.gate_listen,
                  "where clients' requests come in; llama-server gets each when its turn has come. Empty: no gate");
-  app.add_option("--gate-max-body-mib", flags.gate_max_body,
-                 "a larger request body is answered 413; twice as much is held for all clients together")
+  app.add_option(
+         "--gate-max-body-mib", flags.gate_max_body,
+         "a larger request body is answered 413; all clients' bodies over 64 KiB together may hold twice as much")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   app.add_option("--api-key", flags.api_key, "llama-server's API key, where it has one")->envname("LLAMA_API_KEY");
@@ -80,6 +81,9 @@ int run(const Flags& flags) {
   const base::Signals signals;
   // One arena: this program is measured in single MiB, and has few threads.
   mallopt(M_ARENA_MAX, 1);
+  // What a large body held goes back to the system with it; glibc would keep ever larger ones for itself, and two
+  // bodies that grow in turns then took twice their size.
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
   if (!base::log::set_level(flags.log_level)) {
     std::cerr << "--log-level: not debug, info, warning or error: " << flags.log_level << '\n';
     return 1;

@@ -295,7 +295,7 @@ TEST_CASE("a slow reader stops llama-server, not the gate's memory") {
   CHECK(eventually([&] { return gate.scheduler.unfinished() == 0; }));
 }
 
-TEST_CASE("a body of 64 MiB goes through, and its model is found") {
+TEST_CASE("a body of 64 MiB goes through, however long it takes as a whole, and its model is found") {
   Gate gate;
   const std::size_t size = std::size_t{64} << 20U;
   std::string body = "{\"text\":\"";
@@ -303,35 +303,77 @@ TEST_CASE("a body of 64 MiB goes through, and its model is found") {
   body.append(size - body.size() - end.size(), 'x');
   body += end;
   auto client = gate.client();
-  std::thread sender([&] { client.send(test::post("/v1/chat/completions", body)); });
+  const auto request = test::post("/v1/chat/completions", body);
+  const std::size_t part = request.size() / 4 + 1;
+  std::thread sender([&] {
+    for (std::size_t at = 0; at < request.size(); at += part) {
+      client.send(std::string_view(request).substr(at, part));
+      // Most of a part is in the gate by now: no two sockets' buffers hold all of it.
+      gate.clock.leap(seconds{20});
+    }
+  });
   const auto answer = read_until(client, kEnd);
   sender.join();
   CHECK_THAT(answer, ContainsSubstring("200 OK"));
   CHECK(gate.server.count("POST /v1/chat/completions a") == 1);
 }
 
-TEST_CASE("bodies have bounded room: who finds none is told to come again, and it is given back") {
-  Gate gate({{"a"}}, 1, 100'000);
-  const std::string body(100'000 - 20, ' ');
-  const auto request = test::post("/v1/chat/completions", "{\"model\":\"a\"" + body + "}");
+TEST_CASE("large bodies have bounded room: who finds none is told to come again, and it is given back") {
+  constexpr std::size_t kLarge = 400'000;
+  Gate gate({{"a"}}, 1, kLarge);
+  const auto padded = [](std::size_t size) {
+    const std::string model = R"({"model":"a"})";
+    return test::post("/v1/chat/completions", std::string(size - model.size(), ' ') + model);
+  };
+  const auto request = padded(kLarge);
   const bool chunked = GENERATE(false, true);
   const std::string third =
-      chunked ? "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n8000\r\n" + std::string(0x8000, ' ')
+      chunked ? "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n20000\r\n" + std::string(0x20000, ' ')
               : request;
   {
-    std::vector<RawClient> halves;
+    std::vector<RawClient> most;
     for (int i = 0; i < 2; ++i) {
-      halves.push_back(gate.client());
-      halves.back().send(std::string_view(request).substr(0, request.size() / 2));
+      most.push_back(gate.client());
+      most.back().send(std::string_view(request).substr(0, request.size() - 50'000));
     }
-    CHECK(eventually([&] {
-      auto client = gate.client();
-      return client.exchange(third).status == 503;
-    }));
-    halves[0].send(std::string_view(request).substr(request.size() / 2));
-    CHECK_THAT(read_until(halves[0], kEnd), ContainsSubstring("200 OK"));
+    // The gate reads from all that have something, then from all again: now it has those.
+    auto other = gate.client();
+    for (int i = 0; i < 50; ++i) CHECK(other.exchange(test::get("/health")).status == 200);
+    CHECK(other.exchange(third).status == 503);
+    // A small one always finds room.
+    CHECK_THAT(gate.ask(padded(50'000)), ContainsSubstring("200 OK"));
+    most[0].send(std::string_view(request).substr(request.size() - 50'000));
+    CHECK_THAT(read_until(most[0], kEnd), ContainsSubstring("200 OK"));
   }
   CHECK(eventually([&] { return gate.ask(request).find("200 OK") != std::string::npos; }));
+}
+
+TEST_CASE("a body that is announced takes no room before it comes") {
+  Gate gate({{"a"}}, 1, 100'000);
+  std::vector<RawClient> stalled;
+  for (int i = 0; i < 4; ++i) {
+    stalled.push_back(gate.client());
+    stalled.back().send("POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n{");
+  }
+  std::this_thread::sleep_for(milliseconds{100});
+  const std::string body = R"({"model":"a"})" + std::string(90'000, ' ');
+  for (int i = 0; i < 3; ++i) {
+    CHECK_THAT(gate.ask(chat("a")), ContainsSubstring("200 OK"));
+    CHECK_THAT(gate.ask(test::post("/v1/chat/completions", body)), ContainsSubstring("200 OK"));
+  }
+}
+
+TEST_CASE("a body that trickles is given up, although a byte comes again and again") {
+  Gate gate;
+  auto client = gate.client();
+  client.send("POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n{");
+  std::string answer;
+  for (int i = 0; i < 20 && answer.empty(); ++i) {
+    gate.clock.leap(seconds{11});
+    client.send(" ");
+    answer = read_until(client, "\r\n\r\n", milliseconds{1'500});
+  }
+  CHECK_THAT(answer, ContainsSubstring("408"));
 }
 
 TEST_CASE("half a request does not hold the gate") {

@@ -32,8 +32,14 @@ constexpr std::size_t kKeptBuffer = std::size_t{8} << 10U;
 
 /// Keep-alive without a request; longer than the pools of usual clients and load balancers keep theirs.
 constexpr seconds kIdle{300};
-/// A head, from its first byte; a body, between two reads.
+/// A head, from its first byte; a body, for each `kBodyStep` of it: at least 17 KiB a second.
 constexpr seconds kRequestPause{30};
+constexpr std::size_t kBodyStep = std::size_t{512} << 10U;
+/// A body up to this size takes none of the room of all bodies, so that it is never refused for want of it: what these
+/// hold together is bounded by the number of connections.
+constexpr std::size_t kSmallBody = std::size_t{64} << 10U;
+/// Of an announced length: with this part here the rest gets its addresses, and memory as it comes.
+constexpr std::size_t kBelieved = 8;
 /// A reader that takes nothing.
 constexpr seconds kReaderPause{300};
 constexpr seconds kLinger{2};
@@ -174,17 +180,17 @@ void Connection::begin_body() {
     return respond_error(413, "the body is larger than " + std::to_string(host_.max_body_bytes()) + " bytes");
   }
   if (body_left_ == 0 && !request_.chunked) return route();
-  if (!reserve_body(static_cast<std::size_t>(body_left_))) return;
-  body_.reserve(static_cast<std::size_t>(body_left_));
   state_ = State::body;
+  body_due_ = kBodyStep;
   set_deadline(kRequestPause);
   if (request_.expects_continue && in_.empty()) deliver("HTTP/1.1 100 Continue\r\n\r\n");
   if (!buried_ && !in_.empty()) take_body(std::exchange(in_, {}));
 }
 
-/// Room for the whole body before it is read. False when there is none: that is answered then.
-bool Connection::reserve_body(std::size_t bytes) {
-  const std::size_t more = bytes > reserved_ ? bytes - reserved_ : 0;
+/// Room for what is here of the body: what a head announces costs its client nothing, and may never come. False when
+/// there is none: that is answered then.
+bool Connection::reserve_body() {
+  const std::size_t more = body_.size() > kSmallBody ? body_.size() - reserved_ : 0;
   if (host_.reserve(more)) {
     reserved_ += more;
     return true;
@@ -200,7 +206,6 @@ void Connection::drop_body() {
 }
 
 void Connection::take_body(std::string_view bytes) {
-  set_deadline(kRequestPause);
   std::size_t taken = 0;
   bool complete = false;
   if (request_.chunked) {
@@ -218,7 +223,13 @@ void Connection::take_body(std::string_view bytes) {
                ? respond_error(400, "not the chunked transfer coding")
                : respond_error(413, "the body is larger than " + std::to_string(host_.max_body_bytes()) + " bytes");
   }
-  if (!reserve_body(body_.size())) return;
+  if (!reserve_body()) return;
+  // The length is believed once a part of it is here: a buffer that grows by itself is there twice when it grows last.
+  if (body_.size() > request_.length.value_or(0) / kBelieved) body_.reserve(request_.length.value_or(0));
+  if (body_.size() >= body_due_) {
+    body_due_ = body_.size() + kBodyStep;
+    set_deadline(kRequestPause);
+  }
   if (!complete) return;
   in_.append(bytes.substr(taken));
   route();

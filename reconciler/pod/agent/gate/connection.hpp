@@ -78,7 +78,7 @@ class Connection {
   void pump();
   [[nodiscard]] bool take_head();
   void begin_body();
-  [[nodiscard]] bool reserve_body(std::size_t bytes);
+  [[nodiscard]] bool reserve_body();
   void drop_body();
   void take_body(std::string_view bytes);
   void route();
@@ -132,6 +132,8 @@ class Connection {
   net::RequestHead request_;  // points into head_
   std::string body_;
   std::size_t reserved_ = 0;
+  /// With so much of the body here its deadline is set anew.
+  std::size_t body_due_ = 0;
   std::uint64_t body_left_ = 0;
   ChunkScanner body_chunks_;
   bool is_head_request_ = false;

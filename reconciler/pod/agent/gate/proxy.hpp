@@ -26,7 +26,7 @@ class Proxy : private ConnectionHost {
     /// The agent's own port on 127.0.0.1, for /metrics.
     std::uint16_t agent_port = 8081;
     std::size_t max_body_bytes = std::size_t{64} << 20U;
-    /// All bodies that are held at one time; a request for which there is no room is answered 503.
+    /// All bodies over 64 KiB that are held at one time; a request for which there is no room is answered 503.
     std::size_t all_bodies_bytes = std::size_t{128} << 20U;
     std::size_t max_connections = 4096;
   };
