@@ -347,7 +347,8 @@ bool Agent::ready(std::string& why) const {
   if (residency_.ready()) return true;
   why = "no model is loaded";
   for (const auto& model : residency_.models()) {
-    if (model.state == ModelState::loading) why += "; " + model.name + " is loading";
+    if (model.state == ModelState::loading)
+      why += "; " + model.name + " " + (model.overdue ? overdue_cause(options_.residency.load_timeout) : "is loading");
     if (model.state == ModelState::failed && model.failure) why += "; " + model.name + " " + model.failure->message;
   }
   return false;

@@ -21,6 +21,8 @@ constexpr milliseconds kCheckEvery{100};
 constexpr milliseconds kStable{10'000};
 /// "model limit reached, try again later".
 constexpr milliseconds kRetryRefused{1'000};
+/// An unload may fail, or not do what it answered.
+constexpr milliseconds kUnloadAgain{5'000};
 
 constexpr std::array<std::string_view, 5> kStateNames{"unloaded", "loading", "loaded", "sleeping", "failed"};
 
@@ -270,12 +272,12 @@ std::vector<Action> Residency::decide() {
 }
 
 void Residency::end_overdue_loads(std::vector<Action>& actions) {
+  const auto now = clock_.steady();
   for (auto& model : models_) {
-    const bool late = model.state == ModelState::loading && !model.overdue &&
-                      clock_.steady() - model.loading_since > settings_.load_timeout;
-    if (!late) continue;
-    model.overdue = true;
-    note("load-overdue", model.name);
+    const bool late = model.state == ModelState::loading && now - model.loading_since > settings_.load_timeout;
+    if (!late || (model.overdue && now < model.next_unload)) continue;
+    if (!std::exchange(model.overdue, true)) note("load-overdue", model.name);
+    model.next_unload = now + kUnloadAgain;
     actions.push_back({Action::Kind::unload, model.name});
   }
 }
@@ -359,8 +361,15 @@ std::vector<Residency::Model*> Residency::candidates() {
 
 bool Residency::ready() const {
   if (count_resident() > 0) return true;
-  if (asked_ || is_loading()) return was_ready_;
+  if (is_swapping()) return was_ready_;
   return was_ready_ && nothing_since_ && clock_.steady() - *nothing_since_ < kSwapGap;
+}
+
+/// A model is about to be there. One that should be there by now is not.
+bool Residency::is_swapping() const {
+  return asked_ || std::ranges::any_of(models_, [](const Model& model) {
+           return model.state == ModelState::loading && !model.overdue;
+         });
 }
 
 void Residency::update_readiness() {
@@ -369,7 +378,7 @@ void Residency::update_readiness() {
     nothing_since_.reset();
     return;
   }
-  if (asked_ || is_loading()) {
+  if (is_swapping()) {
     nothing_since_.reset();
     return;
   }

@@ -102,8 +102,9 @@ class Residency {
     std::optional<base::SteadyTime> idle_at;
     unsigned failures = 0;
     bool listed_failed = false;
-    /// Its last load was ended by the deadline.
+    /// Its last load was to end at the deadline; one that goes on is asked to end again at `next_unload`.
     bool overdue = false;
+    base::SteadyTime next_unload;
   };
 
   Residency(Settings settings, const base::Clock& clock) : settings_(settings), clock_(clock) {}
@@ -155,6 +156,7 @@ class Residency {
   void ended(Model& model, const ListedModel& listed);
   void settle_reload();
   void want_first(const std::string& name);
+  [[nodiscard]] bool is_swapping() const;
   void update_readiness();
   void end_overdue_loads(std::vector<Action>& actions);
   [[nodiscard]] bool step_preset(std::vector<Action>& actions);

@@ -227,7 +227,7 @@ TEST_CASE("a sleeping model is ready, and waking is no new load") {
   CHECK(bench.residency.decide().empty());
 }
 
-TEST_CASE("a load past its deadline is ended once and counts as failed") {
+TEST_CASE("a load past its deadline is ended and counts as failed") {
   Bench bench({"a", "b"});
   bench.begin({unloaded("a"), unloaded("b")});
   bench.load("a");
@@ -241,6 +241,31 @@ TEST_CASE("a load past its deadline is ended once and counts as failed") {
   CHECK(bench.state("a") == ModelState::failed);
   CHECK(bench.residency.models().front().failure->message == "did not finish loading within 30 s");
   bench.load("b");
+}
+
+TEST_CASE("a load that goes on after it was ended is ended again, and keeps the Pod ready no longer") {
+  Bench bench;
+  bench.begin({loaded("a"), unloaded("b")});
+  const auto listed = [&] { bench.residency.models_listed({unloaded("a"), loading("b")}); };
+  listed();
+  bench.clock.advance(seconds{31});
+  CHECK(bench.residency.ready());
+  CHECK(bench.residency.decide() == Actions{{Kind::unload, "b"}});
+  listed();
+  CHECK(bench.residency.decide().empty());
+  CHECK(bench.residency.ready());
+  for (int i = 0; i < 3; ++i) {
+    bench.clock.advance(seconds{5});
+    CHECK(bench.residency.decide() == Actions{{Kind::unload, "b"}});
+    listed();
+    CHECK(bench.residency.decide().empty());
+    CHECK_FALSE(bench.residency.ready());
+  }
+  const auto notes = bench.residency.take_notes();
+  CHECK(std::ranges::count(notes, "load-overdue", &agent::Note::event) == 1);
+  bench.residency.models_listed({unloaded("a"), failed("b")});
+  CHECK(bench.residency.models().back().failure->message == "did not finish loading within 30 s");
+  bench.load("a");
 }
 
 TEST_CASE("a refused load is tried again a second later, and is no failure") {
