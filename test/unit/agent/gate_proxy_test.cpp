@@ -1,6 +1,9 @@
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <ctime>
 #include <functional>
 #include <thread>
 
@@ -293,6 +296,42 @@ TEST_CASE("a slow reader stops llama-server, not the gate's memory") {
     received += static_cast<std::size_t>(count);
   }
   CHECK(eventually([&] { return gate.scheduler.unfinished() == 0; }));
+}
+
+TEST_CASE("a connection of llama-server that is reset while its reader is behind costs no time") {
+  // What llama-server has not taken of the request stays with the gate.
+  const std::size_t body = GENERATE(std::size_t{2}, std::size_t{16} << 20U);
+  net::Listener listener = std::move(*net::Listener::open("127.0.0.1:0"));
+  const test::LeapingClock clock;
+  base::MetricTable table(agent::metric_rows());
+  agent::SharedScheduler scheduler(1, table, clock);
+  agent::Proxy proxy({.listen = "127.0.0.1:0", .server_port = listener.port()}, scheduler, clock);
+  REQUIRE(proxy.start().has_value());
+  RawClient client(proxy.port());
+  const int small = 256 << 10;
+  ::setsockopt(client.descriptor(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+  client.send(test::post("/", std::string(body, ' ')));
+
+  pollfd waiting{.fd = listener.descriptor(), .events = POLLIN, .revents = 0};
+  REQUIRE(::poll(&waiting, 1, static_cast<int>(milliseconds{test::kPatience}.count())) == 1);
+  const int server = ::accept(listener.descriptor(), nullptr, nullptr);
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n";
+  REQUIRE(::send(server, head.data(), head.size(), MSG_NOSIGNAL) > 0);
+  const std::string block(65536, 'x');
+  for (int full = 0; full < 30;) {
+    full = ::send(server, block.data(), block.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0 ? 0 : full + 1;
+    if (full > 0) std::this_thread::sleep_for(milliseconds{10});
+  }
+  const linger reset{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(server, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  ::close(server);
+
+  const auto before = std::clock();
+  std::this_thread::sleep_for(seconds{1});
+  CHECK(std::clock() - before < CLOCKS_PER_SEC / 5);
+  // The reader gets what there is, and sees that it is cut.
+  CHECK(read_until(client, "").starts_with("HTTP/1.1 200 OK"));
+  CHECK(eventually([&] { return proxy.connections() == 0; }));
 }
 
 TEST_CASE("a body of 64 MiB goes through, however long it takes as a whole, and its model is found") {

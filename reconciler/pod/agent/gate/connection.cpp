@@ -436,8 +436,11 @@ void Connection::send_request() {
     message.msg_iovlen = parts.size();
     const auto sent = ::sendmsg(server_, &message, MSG_NOSIGNAL);
     if (sent < 0 && (errno == EAGAIN || errno == EINTR)) break;
-    // It may have answered before it closed.
-    if (sent < 0) return read_server();
+    if (sent < 0) {
+      // It takes no more, and may have answered before it closed.
+      state_ = State::answering;
+      return read_server();
+    }
     sent_ += static_cast<std::size_t>(sent);
     if (sent_ < total) continue;
     state_ = State::answering;
@@ -609,8 +612,9 @@ void Connection::watch_server() {
   if (out_.size() - out_at_ <= kHighWater) wanted |= EPOLLIN;
   if (state_ == State::sending) wanted |= EPOLLOUT;
   if (wanted == server_events_) return;
+  const bool is_new = server_events_ == 0;
   server_events_ = wanted;
-  host_.watch(server_, wanted, *this, true, false);
+  host_.watch(server_, wanted, *this, true, is_new);
 }
 
 void Connection::leave() {

@@ -18,7 +18,8 @@ class Connection;
 class ConnectionHost {
  public:
   virtual ~ConnectionHost() = default;
-  /// Watches a descriptor for epoll events; `server`: the side towards llama-server.
+  /// Watches a descriptor for epoll events; `server`: the side towards llama-server. With no events it is not watched
+  /// at all, so that its end is not told either, and is new when it is watched again.
   virtual void watch(int descriptor, std::uint32_t events, Connection& connection, bool server, bool is_new) = 0;
   /// The connection waits for the decision on this ticket.
   virtual void expect(Scheduler::Ticket ticket, Connection& connection) = 0;

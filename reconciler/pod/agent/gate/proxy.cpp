@@ -200,7 +200,9 @@ void Proxy::watch(int descriptor, std::uint32_t events, Connection& connection, 
   epoll_event event{};
   event.events = events;
   event.data.u64 = reinterpret_cast<std::uint64_t>(&connection) | (server ? 1U : 0U);
-  ::epoll_ctl(epoll_, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, descriptor, &event);
+  // An empty set of events would still tell of a reset, again and again.
+  const int operation = events == 0 ? EPOLL_CTL_DEL : is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  ::epoll_ctl(epoll_, operation, descriptor, &event);
 }
 
 void Proxy::expect(Scheduler::Ticket ticket, Connection& connection) {
