@@ -213,6 +213,27 @@ TEST_CASE("what is no request is refused, and the connection ends") {
   CHECK(client.closed_within(seconds{5}));
 }
 
+TEST_CASE("an error after a HEAD request has the body that it announces") {
+  Gate gate;
+  auto client = gate.client();
+  client.send("HEAD /v1/models HTTP/1.1\r\nHost: h\r\n\r\n");
+  REQUIRE_THAT(read_until(client, "\r\n\r\n"), ContainsSubstring("HTTP/1.1 200"));
+  SECTION("what is no request") {
+    const auto answer = client.exchange("hello\r\n\r\n");
+    CHECK(answer.status == 400);
+    CHECK_THAT(answer.body, ContainsSubstring("invalid_request_error"));
+  }
+  SECTION("half a head") {
+    client.send("GET / HTTP/1.1\r\n");
+    // Whenever it is read: nothing more comes.
+    CHECK(eventually([&] {
+      gate.clock.leap(seconds{31});
+      const auto answer = read_until(client, "", seconds{2});
+      return answer.contains("408") && answer.contains("invalid_request_error");
+    }));
+  }
+}
+
 TEST_CASE("what llama-server does wrong becomes a clean error, or an answer that is visibly cut") {
   Gate gate;
   auto client = gate.client();

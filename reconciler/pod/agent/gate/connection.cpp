@@ -378,6 +378,7 @@ void Connection::after_answer() {
   release(to_server_);
   release(head_);
   request_ = {};
+  is_head_request_ = false;
   if (close_after_) return begin_closing();
   state_ = State::head;
   set_deadline(in_.empty() ? milliseconds{kIdle} : milliseconds{kRequestPause});
