@@ -162,6 +162,8 @@ json agent_container(const Plan& plan) {
                std::to_string(load_timeout(plan)),
                "--drain-timeout-seconds",
                std::to_string(kDrainTimeoutSeconds),
+               "--grace-period-seconds",
+               std::to_string(kGracePeriodSeconds),
                "--child-logs",
                names::kChildLogs};
   if (plan.gate) {

@@ -20,6 +20,8 @@ constexpr milliseconds kListAtMost{50};
 /// from the API server, and what comes until then is served.
 constexpr milliseconds kQuiet{1'500};
 constexpr milliseconds kDrainCheck{100};
+/// The kubelet may be late with what it does at the end of the grace period.
+constexpr milliseconds kLateKubelet{10'000};
 
 std::string_view phase_name(PresetPhase phase) {
   switch (phase) {
@@ -174,10 +176,8 @@ void Agent::list() {
     return;
   }
   if (!following_) statistics_.heard(*listing);
-  if (!listed_ok_) {
-    read_build();
-    end_drain();
-  }
+  if (!listed_ok_) read_build();
+  end_drain(!listed_ok_);
   listed_ok_ = true;
   for (const auto& model : *listing) logs_.trim(model.name);
   {
@@ -229,11 +229,15 @@ void Agent::read_build() {
   build_ = build.value_or("");
 }
 
-/// A llama-server that is there anew: whatever was drained was the one before it.
-void Agent::end_drain() {
-  if (drains_ > 0 || !draining_.exchange(false)) return;
+/// llama-server answers. One that is there anew: whatever was drained was the one before it. One that should be gone
+/// by now: nobody stops it.
+void Agent::end_drain(bool restarted) {
+  const std::lock_guard lock(mutex_);
+  if (!draining_ || drains_ > 0 || (!restarted && clock_.steady() < drain_void_at_)) return;
+  draining_ = false;
   if (gate_ != nullptr) gate_->reopen();
-  base::log::info("drain-ends", {{"reason", "llama-server was restarted"}});
+  base::log::info("drain-ends",
+                  {{"reason", restarted ? "llama-server was restarted" : "no SIGTERM followed in the grace period"}});
 }
 
 void Agent::carry_out(const Action& action) {
@@ -393,15 +397,20 @@ std::string Agent::metrics() const {
 }
 
 bool Agent::drain() {
-  ++drains_;
+  {
+    const std::lock_guard lock(mutex_);
+    ++drains_;
+    if (!std::exchange(draining_, true)) base::log::info("drain-begins");
+    drain_void_at_ = clock_.steady() + options_.grace_period + kLateKubelet;
+    if (gate_ != nullptr) gate_->close(kQuiet);
+  }
   const bool drained = wait_until_quiet();
+  const std::lock_guard lock(mutex_);
   --drains_;
   return drained;
 }
 
 bool Agent::wait_until_quiet() {
-  if (!draining_.exchange(true)) base::log::info("drain-begins");
-  if (gate_ != nullptr) gate_->close(kQuiet);
   const auto start = clock_.steady();
   auto busy_at = start;
   while (clock_.steady() - start < options_.drain_timeout) {

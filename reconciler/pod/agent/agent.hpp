@@ -31,6 +31,8 @@ class Agent {
     std::string child_logs{};
     Residency::Settings residency;
     std::chrono::milliseconds drain_timeout{55'000};
+    /// The Pod's terminationGracePeriodSeconds.
+    std::chrono::milliseconds grace_period{60'000};
     /// How often llama-server is asked while its event stream is not followed, and while it is.
     std::chrono::milliseconds ask_alone{1'000};
     std::chrono::milliseconds ask_following{3'000};
@@ -56,7 +58,8 @@ class Agent {
   [[nodiscard]] std::string metrics() const;
   /// Blocks until no request is in flight in any model; false when the drain timeout came first. Not ready from then
   /// on, until llama-server has gone and come back: a container that is restarted alone has its preStop hook called,
-  /// too.
+  /// too. Anyone may call it: with a llama-server that still answers after the grace period no SIGTERM has followed,
+  /// and the drain is void.
   [[nodiscard]] bool drain();
 
  private:
@@ -73,7 +76,7 @@ class Agent {
   void reload();
   void log_notes();
   void read_build();
-  void end_drain();
+  void end_drain(bool restarted);
   [[nodiscard]] bool wait_until_quiet();
   [[nodiscard]] bool is_quiet();
 
@@ -85,11 +88,16 @@ class Agent {
   Statistics statistics_;
   const ChildLogs logs_;
 
-  mutable std::mutex mutex_;  // guards residency_, build_, heard_, stopping_
+  mutable std::mutex mutex_;  // guards all up to stopping_
   std::condition_variable changed_;
   Residency residency_;
   std::string build_;
   bool heard_ = false;
+  bool draining_ = false;
+  /// Calls of `drain` that have not returned.
+  int drains_ = 0;
+  /// Counted from the last call.
+  base::SteadyTime drain_void_at_;
   bool stopping_ = false;
 
   /// The gate asks from its own thread, with its mutex held: this one is taken last.
@@ -97,9 +105,6 @@ class Agent {
   std::set<std::string> overdue_;
 
   std::atomic<bool> following_ = false;
-  std::atomic<bool> draining_ = false;
-  /// Calls of `drain` that have not returned.
-  std::atomic<int> drains_ = 0;
 
   // Only the deciding thread touches these.
   std::optional<base::FileStamp> preset_stamp_;

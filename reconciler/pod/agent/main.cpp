@@ -22,6 +22,7 @@ struct Flags {
   int load_timeout = 1800;
   int reload_timeout = 60;
   int drain_timeout = 55;
+  int grace_period = 60;
   std::string child_logs;
   std::string gate_listen;
   std::size_t gate_max_body = 64;
@@ -48,6 +49,10 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--drain-timeout-seconds", flags.drain_timeout, "/drain answers after this time at the latest")
       ->check(CLI::Range(0, 86'400))
       ->capture_default_str();
+  app.add_option("--grace-period-seconds", flags.grace_period,
+                 "the Pod's terminationGracePeriodSeconds; a drain after which llama-server still answers is void then")
+      ->check(CLI::Range(0, 86'400))
+      ->capture_default_str();
   app.add_option(
       "--child-logs", flags.child_logs,
       "the folder of the preset's log-file keys, made where it is missing: a failed load is told with its cause");
@@ -69,7 +74,8 @@ agent::Agent::Options agent_options(const Flags& flags) {
           .residency = {.max_loaded = flags.max_loaded,
                         .load_timeout = std::chrono::seconds{flags.load_timeout},
                         .reload_timeout = std::chrono::seconds{flags.reload_timeout}},
-          .drain_timeout = std::chrono::seconds{flags.drain_timeout}};
+          .drain_timeout = std::chrono::seconds{flags.drain_timeout},
+          .grace_period = std::chrono::seconds{flags.grace_period}};
 }
 
 int complain(const base::Error& error) {

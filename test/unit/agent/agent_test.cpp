@@ -22,6 +22,9 @@ namespace {
 /// So many tokens have no end in a test.
 constexpr int kEndless = 1'000'000;
 
+/// Long enough for a test to be within it, and beyond it in one leap.
+constexpr std::chrono::minutes kGracePeriod{10};
+
 /// What differs from Pod to Pod.
 struct Ways {
   std::size_t places = 1;
@@ -49,6 +52,7 @@ struct Pod {
                                                       .load_timeout = test::kPatience,
                                                       .reload_timeout = test::kPatience},
                                         .drain_timeout = test::kPatience,
+                                        .grace_period = kGracePeriod,
                                         .ask_alone = ways.ask_alone,
                                         .ask_following = ways.ask_following},
                   *llama, ways.has_gate ? &scheduler : nullptr, table, clock);
@@ -325,6 +329,22 @@ TEST_CASE("a llama-server whose container alone is restarted ends the drain: the
   const fakes::LlamaServer restarted({{"a"}}, 1, port);
   CHECK(eventually([&] { return pod.ready(); }));
   CHECK(restarted.state("a") == "loaded");
+  CHECK_FALSE(pod.scheduler.is_closing());
+}
+
+TEST_CASE("a drain that no SIGTERM follows holds through the grace period from its last call, and is void then") {
+  Pod pod({{"a"}}, R"({"preload":["a"]})", {.has_gate = true});
+  REQUIRE(eventually([&] { return pod.ready(); }));
+  for (int calls = 0; calls < 2; ++calls) {
+    REQUIRE(pod.agent->drain());
+    pod.clock.leap(kGracePeriod - test::kPatience);
+    const auto asked = pod.server.count("GET /models");
+    REQUIRE(eventually([&] { return pod.server.count("GET /models") >= asked + 2; }));
+    CHECK(pod.why() == "draining");
+    CHECK(pod.scheduler.is_closing());
+  }
+  pod.clock.leap(2 * test::kPatience);
+  CHECK(eventually([&] { return pod.ready(); }));
   CHECK_FALSE(pod.scheduler.is_closing());
 }
 
