@@ -16,6 +16,7 @@ constexpr std::string_view kPresetPath = "/etc/llmkube";
 constexpr std::string_view kCachePath = "/cache";
 constexpr std::string_view kCacheVariable = "LLAMA_CACHE";
 constexpr std::int64_t kLoadTimeoutSeconds = 1800;
+/// The default of router-agent's --grace-period-seconds, too: an argument more would roll every Pod that serves.
 constexpr std::int64_t kGracePeriodSeconds = 60;
 /// The drain ends before the grace period does, so that llama-server still gets its SIGTERM.
 constexpr std::int64_t kDrainTimeoutSeconds = 55;
@@ -162,8 +163,6 @@ json agent_container(const Plan& plan) {
                std::to_string(load_timeout(plan)),
                "--drain-timeout-seconds",
                std::to_string(kDrainTimeoutSeconds),
-               "--grace-period-seconds",
-               std::to_string(kGracePeriodSeconds),
                "--child-logs",
                names::kChildLogs};
   if (plan.gate) {
