@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "webhook/check/scalar.hpp"
+
 namespace webhook {
 namespace {
 
@@ -43,8 +45,10 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
   bool Bool(bool value) { return add(scalar(Node::Kind::boolean, value ? "true" : "false")); }
   bool RawNumber(const char* text, rapidjson::SizeType length, bool /*copy*/) {
     const std::string number(text, length);
-    const bool whole = number.find_first_of(".eE") == std::string::npos;
-    return add(scalar(whole ? Node::Kind::integer : Node::Kind::number, number));
+    if (number.find_first_of(".eE") == std::string::npos) return add(scalar(Node::Kind::integer, number));
+    Node node = resolve_float(number).value_or(scalar(Node::Kind::number, number));
+    node.mark = lines_.mark(word_start());
+    return add(std::move(node));
   }
   bool String(const char* text, rapidjson::SizeType length, bool /*copy*/) {
     Node node;

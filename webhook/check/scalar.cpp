@@ -59,42 +59,41 @@ std::optional<std::string> integer(std::string_view text) {
   return (negative && value != 0 ? "-" : "") + std::to_string(value);
 }
 
-/// go-yaml's `^[-+]?[0-9]*\.?[0-9]+([eE][-+][0-9]+)?$`.
+/// go-yaml's `^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`.
 bool is_yaml_float(std::string_view text) {
   const auto skip_digits = [&] {
     const auto end = std::min(text.find_first_not_of("0123456789"), text.size());
     text.remove_prefix(end);
     return end > 0;
   };
-  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
-  bool digits = skip_digits();
-  if (text.starts_with('.')) {
-    text.remove_prefix(1);
-    digits = skip_digits();
-  }
-  if (!digits) return false;
+  const auto skip_one_of = [&](char a, char b) {
+    const bool there = text.starts_with(a) || text.starts_with(b);
+    if (there) text.remove_prefix(1);
+    return there;
+  };
+  skip_one_of('-', '+');
+  const bool whole = skip_digits();
+  const bool fraction = skip_one_of('.', '.') && skip_digits();
+  if (!whole && !fraction) return false;
   if (text.empty()) return true;
-  if (text.size() < 3 || (text[0] != 'e' && text[0] != 'E') || (text[1] != '-' && text[1] != '+')) return false;
-  text.remove_prefix(2);
+  if (!skip_one_of('e', 'E')) return false;
+  skip_one_of('-', '+');
   return skip_digits() && text.empty();
 }
 
-std::optional<std::string> number(const std::string& text) {
-  if (!is_yaml_float(text)) return std::nullopt;
+}  // namespace
+
+std::optional<Node> resolve_float(const std::string& text) {
+  constexpr double kBeyondIntegers = 9223372036854775808.0;
   const double value = std::strtod(text.c_str(), nullptr);
   if (!std::isfinite(value)) return std::nullopt;
+  if (std::floor(value) == value && std::fabs(value) < kBeyondIntegers)
+    return scalar(Node::Kind::integer, std::to_string(static_cast<std::int64_t>(value)));
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-  // As Go's encoder: a whole number has no fraction.
-  if (std::floor(value) == value && std::fabs(value) < 1e15) {
-    writer.Int64(static_cast<std::int64_t>(value));
-  } else {
-    writer.Double(value);
-  }
-  return std::string(buffer.GetString(), buffer.GetSize());
+  writer.Double(value);
+  return scalar(Node::Kind::number, std::string(buffer.GetString(), buffer.GetSize()));
 }
-
-}  // namespace
 
 Node resolve_plain_scalar(std::string_view text) {
   if (is_one_of(text, kNull)) return scalar(Node::Kind::null, "");
@@ -105,7 +104,9 @@ Node resolve_plain_scalar(std::string_view text) {
     std::string plain(text);
     std::erase(plain, '_');
     if (const auto value = integer(plain)) return scalar(Node::Kind::integer, *value);
-    if (const auto value = number(plain)) return scalar(Node::Kind::number, *value);
+    if (is_yaml_float(plain)) {
+      if (auto value = resolve_float(plain)) return std::move(*value);
+    }
   }
   return scalar(Node::Kind::string, std::string(text));
 }

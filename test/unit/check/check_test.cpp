@@ -140,6 +140,17 @@ TEST_CASE("booleans of YAML 1.1 are booleans, as values and as keys") {
   CHECK_THAT(check(service("  y: 1\n")).out, ContainsSubstring("spec.true: Forbidden: \"true\""));
 }
 
+TEST_CASE("a number without a fraction is an integer however it is written, in YAML and in JSON") {
+  CHECK(check(service("  replicas: 1e0\n")).status == 0);
+  CHECK(check(service("  router: {maxLoadedModels: 1.0}\n")).out.empty());
+  CHECK_THAT(check(service("  image: 1e5\n")).out, ContainsSubstring("Invalid value: 100000: must be a string"));
+  CHECK_THAT(check(service("  autoscaling: {minReplicas: 2.0, maxReplicas: 1.0}\n")).out,
+             ContainsSubstring("error: spec.autoscaling"));
+  const std::string json = R"({"apiVersion": "inference.llmkube.dev/v1alpha1", "kind": "InferenceService", "metadata":
+    {"name": "edge"}, "spec": {"modelRef": "a", "autoscaling": {"minReplicas": 2.0, "maxReplicas": 10e-1}}})";
+  CHECK_THAT(check(json).out, ContainsSubstring("stdin:2:80: error: spec.autoscaling.minReplicas"));
+}
+
 TEST_CASE("a key that stands twice is an error") {
   const auto answer = check(service("  replicas: 1\n  replicas: 1\n"));
   CHECK(answer.status == 1);
