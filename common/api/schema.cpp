@@ -25,15 +25,11 @@ constexpr auto kIsBefore = [](std::string_view a, std::string_view b) {
 
 class Loader {
  public:
-  explicit Loader(Kind kind) {
-    auto parsed = base::parse_json(crd_json(kind), kind_name(kind));
+  Loader(std::string_view json, std::string_view name, const JsonValue& (*root_of)(const JsonValue& document)) {
+    auto parsed = base::parse_json(json, name);
     if (!parsed) broken(parsed.error().to_string());
     document_ = std::move(*parsed);
-    const JsonValue* versions = base::find_path(document_, {"spec", "versions"});
-    if (versions == nullptr || !versions->IsArray() || versions->Empty()) broken("no versions");
-    const JsonValue* root = base::find_path((*versions)[0], {"schema", "openAPIV3Schema"});
-    if (root == nullptr) broken("no schema");
-    root_ = load(*root);
+    root_ = load(root_of(document_));
   }
 
   [[nodiscard]] const Schema& root() const { return *root_; }
@@ -126,6 +122,45 @@ class Loader {
   const Schema* root_ = nullptr;
 };
 
+const JsonValue& root_of_crd(const JsonValue& crd) {
+  const JsonValue* versions = base::find_path(crd, {"spec", "versions"});
+  if (versions == nullptr || !versions->IsArray() || versions->Empty()) broken("no versions");
+  const JsonValue* root = base::find_path((*versions)[0], {"schema", "openAPIV3Schema"});
+  if (root == nullptr) broken("no schema");
+  return *root;
+}
+
+Loader load_crd(Kind kind) { return {crd_json(kind), kind_name(kind), root_of_crd}; }
+
+/// Source: k8s.io/apimachinery/pkg/apis/meta/v1/types.go, and for what an owner must say ValidateOwnerReferences.
+constexpr std::string_view kObjectMeta = R"({
+  "type": "object",
+  "properties": {
+    "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
+    "creationTimestamp": {"type": "string"},
+    "deletionGracePeriodSeconds": {"type": "integer"},
+    "deletionTimestamp": {"type": "string"},
+    "finalizers": {"type": "array", "items": {"type": "string"}},
+    "generateName": {"type": "string"},
+    "generation": {"type": "integer"},
+    "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+    "managedFields": {"type": "array", "items": {"type": "object"}},
+    "name": {"type": "string"},
+    "namespace": {"type": "string"},
+    "ownerReferences": {"type": "array", "items": {
+      "type": "object",
+      "required": ["apiVersion", "kind", "name", "uid"],
+      "properties": {
+        "apiVersion": {"type": "string", "minLength": 1},
+        "blockOwnerDeletion": {"type": "boolean"},
+        "controller": {"type": "boolean"},
+        "kind": {"type": "string", "minLength": 1},
+        "name": {"type": "string", "minLength": 1},
+        "uid": {"type": "string", "minLength": 1}}}},
+    "resourceVersion": {"type": "string"},
+    "selfLink": {"type": "string"},
+    "uid": {"type": "string"}}})";
+
 }  // namespace
 
 const Schema* Schema::property(std::string_view name) const {
@@ -140,9 +175,15 @@ const Schema* Schema::property(std::string_view name) const {
 }
 
 const Schema& schema_of(Kind kind) {
-  static const Loader services(Kind::inference_service);
-  static const Loader models(Kind::model);
+  static const Loader services = load_crd(Kind::inference_service);
+  static const Loader models = load_crd(Kind::model);
   return kind == Kind::model ? models.root() : services.root();
+}
+
+const Schema& object_meta_schema() {
+  static const Loader metadata(kObjectMeta, "ObjectMeta",
+                               [](const JsonValue& document) -> const JsonValue& { return document; });
+  return metadata.root();
 }
 
 std::string_view type_words(Schema::Type type) {

@@ -54,6 +54,10 @@ struct Schema {
 /// The schema of a whole object.
 [[nodiscard]] const Schema& schema_of(Kind kind);
 
+/// The schema of `metadata`, which a CRD leaves to the API server: that has refused what does not fit before it asks a
+/// webhook.
+[[nodiscard]] const Schema& object_meta_schema();
+
 /// "a list", "a string", ...: for messages.
 [[nodiscard]] std::string_view type_words(Schema::Type type);
 

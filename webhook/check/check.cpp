@@ -15,6 +15,7 @@
 #include "common/rules/rule.hpp"
 #include "webhook/check/defaulted.hpp"
 #include "webhook/check/json_reader.hpp"
+#include "webhook/check/metadata.hpp"
 #include "webhook/check/neighbours.hpp"
 #include "webhook/check/output.hpp"
 #include "webhook/check/unknown_fields.hpp"
@@ -183,6 +184,7 @@ class Run {
     }
     const std::size_t first = findings_.size();
     check_version(object);
+    check_metadata(object, findings_);
     find_unknown_fields(*kind, object, findings_);
     for (auto& finding : rules::validate(to_json(node), options_.site)) {
       const Mark mark = locate(node, finding.path);

@@ -177,6 +177,52 @@ TEST_CASE("anchors and merge keys are resolved") {
   CHECK(answer.out.empty());
 }
 
+TEST_CASE("metadata that the API server would refuse is refused") {
+  const auto with = [](const std::string& metadata) {
+    return check("apiVersion: inference.llmkube.dev/v1alpha1\nkind: Model\n" + metadata +
+                 "\nspec: {source: 'https://h/a.gguf'}\n");
+  };
+  struct Row {
+    const char* metadata;
+    const char* says;
+  };
+  const Row rows[] = {
+      {"metadata: {name: a, annotations: {v: true}}",
+       "stdin:3:38: error: metadata.annotations[v]: Invalid value: true: must be a string, is true or false"},
+      {"metadata: {name: a, labels: {v: 1}}", "stdin:3:33: error: metadata.labels[v]"},
+      {"metadata: {name: a, labels: [a]}", "stdin:3:21: error: metadata.labels"},
+      {"metadata: {name: 123}", "stdin:3:18: error: metadata.name: Invalid value: 123: must be a string"},
+      {"metadata: foo", "stdin:3:11: error: metadata: Invalid value: \"foo\": must be an object"},
+      {"metadata: []", "stdin:3:1: error: metadata: Invalid value"},
+      {"metadata: {labels: {a: b}}", "stdin:3:1: error: metadata.name: Required value: name is missing"},
+      {"metadata: {name: ''}", "stdin:3:12: error: metadata.name: Required value"},
+      {"metadata:", "stdin:3:1: error: metadata.name: Required value"},
+      {"", "stdin:1:1: error: metadata.name: Required value"},
+      {"metadata: {name: a, namespace: Foo_Bar}", "stdin:3:32: error: metadata.namespace: Invalid value: \"Foo_Bar\""},
+      {"metadata: {name: a, namespace: 12}", "stdin:3:32: error: metadata.namespace"},
+      {"metadata: {generateName: Foo_}",
+       "stdin:3:26: error: metadata.generateName: Invalid value: \"Foo_\": is no name "
+       "that Kubernetes takes; name it for example foo-"},
+      {"metadata: {name: a, finalizers: foo}", "stdin:3:33: error: metadata.finalizers"},
+      {"metadata: {name: a, finalizers: [a b]}", "stdin:3:34: error: metadata.finalizers[0]"},
+      {"metadata: {name: a, ownerReferences: [{foo: 1}]}", "error: metadata.ownerReferences[0].uid: Required value"},
+      {"metadata: {name: a, generation: x}", "stdin:3:33: error: metadata.generation"},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.metadata);
+    const auto answer = with(row.metadata);
+    CHECK(answer.status == 1);
+    CHECK_THAT(answer.out, ContainsSubstring(row.says));
+  }
+  for (const auto* metadata :
+       {"metadata: {generateName: a-}", "metadata: {name: a, namespace: b, creationTimestamp: null, annotations: null}",
+        "metadata: {name: a, labels: {v: null}, finalizers: [example.com/x], ownerReferences: [{apiVersion: v1, kind: "
+        "Pod, name: a, uid: b, controller: true}]}"}) {
+    CAPTURE(metadata);
+    CHECK(with(metadata).out.empty());
+  }
+}
+
 TEST_CASE("a kind that is nearly one of this API is named, another one is not") {
   const auto of_kind = [](const std::string& kind) {
     return check("apiVersion: inference.llmkube.dev/v1alpha1\nkind: " + kind + "\nmetadata: {name: a}\n");
