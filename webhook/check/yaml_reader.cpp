@@ -4,8 +4,12 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
+#include <ranges>
 #include <sstream>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "webhook/check/scalar.hpp"
@@ -15,6 +19,9 @@ namespace {
 
 /// A file whose aliases copy more values than this ("billion laughs") is not read on.
 constexpr std::size_t kMaxCopied = 200'000;
+
+constexpr std::string_view kMergeTag = "tag:yaml.org,2002:merge";
+constexpr std::string_view kNoMerge = "<< takes a map or a list of maps";
 
 struct TooLarge {};
 
@@ -57,11 +64,17 @@ class Builder final : public YAML::EventHandler {
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    const Anchored& anchored = anchors_[anchor];
-    copied_ += anchored.size;
+    const auto anchored = anchors_.find(anchor);
+    if (anchored == anchors_.end()) {
+      problem(mark_of(mark), "the alias stands within what it names");
+      add({}, 0);
+      return;
+    }
+    copied_ += anchored->second.size;
     if (copied_ > kMaxCopied) throw TooLarge{};
-    Node copy = anchored.node;
+    Node copy = anchored->second.node;
     copy.mark = mark_of(mark);
+    if (is_merged_next() && copy.kind != Node::Kind::map) problem(copy.mark, kNoMerge);
     add(std::move(copy), 0);
   }
 
@@ -77,7 +90,7 @@ class Builder final : public YAML::EventHandler {
       node.text = value;
     }
     node.mark = mark_of(mark);
-    add(std::move(node), anchor, tag == "?" && value == "<<");
+    add(std::move(node), anchor, (tag == "?" || tag == kMergeTag) && value == "<<");
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
@@ -105,7 +118,7 @@ class Builder final : public YAML::EventHandler {
     bool key_is_merge = false;
     std::string key;
     Mark key_mark;
-    std::vector<Node> merges;
+    bool has_merged = false;
     std::unordered_set<std::string> keys;
   };
 
@@ -120,17 +133,25 @@ class Builder final : public YAML::EventHandler {
   void close() {
     Open closed = std::move(open_.back());
     open_.pop_back();
-    merge(closed);
+    if (closed.has_merged) keep_last(closed.node.members);
     add(std::move(closed.node), closed.anchor);
   }
 
-  /// `<<` brings keys that the map does not have itself; earlier maps win over later ones.
-  static void merge(Open& closed) {
-    for (const auto& source : closed.merges) {
-      for (const auto& member : source.members) {
-        if (closed.node.find(member.key) == nullptr) closed.node.members.push_back(member);
-      }
-    }
+  /// Of members of one key, the last one.
+  static void keep_last(std::vector<Node::Member>& members) {
+    std::unordered_map<std::string_view, std::size_t> last;
+    for (std::size_t i = 0; i < members.size(); ++i) last[members[i].key] = i;
+    std::vector<bool> stays(members.size());
+    for (const auto& [key, index] : last) stays[index] = true;
+    std::size_t index = 0;
+    std::erase_if(members, [&](const Node::Member& /*member*/) { return !stays[index++]; });
+  }
+
+  void problem(Mark mark, std::string_view what) { out_.problems.push_back({mark, "", std::string(what)}); }
+
+  /// Whether what comes next is the value of a `<<`.
+  [[nodiscard]] bool is_merged_next() const {
+    return !open_.empty() && open_.back().has_key && open_.back().key_is_merge;
   }
 
   void add(Node node, YAML::anchor_t anchor, bool is_merge = false) {
@@ -148,7 +169,7 @@ class Builder final : public YAML::EventHandler {
 
   void add_key(Open& map, const Node& node, bool is_merge) {
     const auto key = key_of(node);
-    if (!key) out_.problems.push_back({node.mark, "", "a key must be a text, number or boolean"});
+    if (!key) problem(node.mark, "a key must be a text, number or boolean");
     map.has_key = true;
     map.key_is_merge = is_merge;
     map.key = key.value_or("");
@@ -159,12 +180,26 @@ class Builder final : public YAML::EventHandler {
 
   void add_value(Open& map, Node node) {
     map.has_key = false;
-    if (!map.key_is_merge) {
-      map.node.members.push_back({std::move(map.key), map.key_mark, std::move(node)});
-    } else if (node.kind == Node::Kind::list) {
-      for (auto& item : node.items) map.merges.push_back(std::move(item));
+    if (map.key_is_merge) {
+      merge(map, std::move(node));
     } else {
-      map.merges.push_back(std::move(node));
+      map.node.members.push_back({std::move(map.key), map.key_mark, std::move(node)});
+    }
+  }
+
+  /// As go-yaml: `<<` sets keys where it stands, over those before it and under those behind it; of a list of maps, the
+  /// first one that has a key gives its value.
+  void merge(Open& map, Node source) {
+    map.has_merged = true;
+    if (source.kind == Node::Kind::map) {
+      std::ranges::move(source.members, std::back_inserter(map.node.members));
+    } else if (source.kind == Node::Kind::list) {
+      for (auto& item : source.items | std::views::reverse) {
+        if (item.kind != Node::Kind::map) problem(item.mark, kNoMerge);
+        std::ranges::move(item.members, std::back_inserter(map.node.members));
+      }
+    } else {
+      problem(source.mark, kNoMerge);
     }
   }
 

@@ -8,7 +8,9 @@
 #include <set>
 #include <sstream>
 
+#include "common/base/json.hpp"
 #include "test/catch.hpp"
+#include "webhook/check/yaml_reader.hpp"
 
 namespace {
 
@@ -175,6 +177,37 @@ TEST_CASE("anchors and merge keys are resolved") {
       "https://h/a.gguf\n---\n" +
       service("  podLabels: &l {a: b}\n  podAnnotations: {<<: *l, c: d}\n  nodeSelector: *l\n"));
   CHECK(answer.out.empty());
+}
+
+TEST_CASE("a merge key sets keys where it stands, as kubectl reads it") {
+  const auto merged = [](const std::string& map) {
+    const std::string text = "maps: [&a {k: a}, &b {k: b}]\nmerged: " + map + "\n";
+    const auto read = webhook::read_yaml(text);
+    REQUIRE(read.problems.empty());
+    return base::to_text(webhook::to_json(*read.roots.back().find("merged")));
+  };
+  CHECK(merged("{k: own, <<: *a}") == R"({"k":"a"})");
+  CHECK(merged("{<<: *a, k: own}") == R"({"k":"own"})");
+  CHECK(merged("{<<: *a, <<: *b}") == R"({"k":"b"})");
+  CHECK(merged("{k: own, <<: [*a, *b]}") == R"({"k":"a"})");
+  CHECK(merged("{k: own, !!merge <<: {k: c}}") == R"({"k":"c"})");
+  CHECK(merged("{k: own, '<<': {k: c}}") == R"({"k":"own","<<":{"k":"c"}})");
+
+  const auto twice = check(service("").replace(service("").find("  - name: a\n"), 12,
+                                               "  - &a {name: a, contextSize: 4096}\n  - {name: b, <<: *a}\n"));
+  CHECK(twice.status == 1);
+  CHECK_THAT(twice.out, ContainsSubstring("error: spec.models[1].name: Duplicate value: \"a\""));
+}
+
+TEST_CASE("a merge key that kubectl refuses cannot be read") {
+  for (const auto* value : {"3", "", "text", "[3]", "*list", "[*list]", "[[{a: b}]]"}) {
+    CAPTURE(value);
+    const auto answer = check("list: &list [{a: b}]\nx: {<<: " + std::string(value) + "}\n");
+    CHECK(answer.status == 2);
+    CHECK_THAT(answer.err, ContainsSubstring("stdin:2:"));
+    CHECK_THAT(answer.err, ContainsSubstring("error: << takes a map or a list of maps"));
+  }
+  CHECK_THAT(check("x: &x {y: *x}\n").err, ContainsSubstring("stdin:1:11: error: the alias stands within"));
 }
 
 TEST_CASE("metadata that the API server would refuse is refused") {
