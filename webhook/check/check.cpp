@@ -14,6 +14,7 @@
 #include "common/base/text.hpp"
 #include "common/rules/rule.hpp"
 #include "webhook/check/defaulted.hpp"
+#include "webhook/check/encoding.hpp"
 #include "webhook/check/json_reader.hpp"
 #include "webhook/check/metadata.hpp"
 #include "webhook/check/neighbours.hpp"
@@ -43,6 +44,15 @@ struct File {
 std::string text_of(const Node& object, std::string_view key) {
   const Node* value = object.find(key);
   return value != nullptr && value->kind == Node::Kind::string ? value->text : std::string{};
+}
+
+void set_text(Node& object, std::string key, std::string text) {
+  std::erase_if(object.members, [&](const Node::Member& member) { return member.key == key; });
+  Node value;
+  value.kind = Node::Kind::string;
+  value.mark = object.mark;
+  value.text = std::move(text);
+  object.members.insert(object.members.begin(), {std::move(key), object.mark, std::move(value)});
 }
 
 /// The path in the object itself: only a List has a field `items` at its top.
@@ -101,7 +111,7 @@ class Run {
       cannot_read(path, content.error().what);
       return;
     }
-    add(path, std::move(*content));
+    add(path, *content);
   }
 
   void read_folder(const std::string& path) {
@@ -118,10 +128,10 @@ class Run {
     for (const auto& name : names) read_file(name);
   }
 
-  void add(std::string name, std::string text) {
+  void add(std::string name, std::string_view bytes) {
     File& file = files_.emplace_back();
     file.name = std::move(name);
-    file.text = std::move(text);
+    file.text = decode_text(bytes);
     file.documents = looks_like_json(file.text) ? read_json(file.text) : read_yaml(file.text);
   }
 
@@ -148,19 +158,35 @@ class Run {
     findings_.push_back({file.name, problem.mark, std::move(found.front()), ""});
   }
 
-  /// An object, or a List of them.
+  void cannot_apply(const File& file, const Node& node, std::string_view why) {
+    report_problem(file, {node.mark, "", std::string(why)});
+  }
+
+  /// An object, or a list of them: to kubectl, what has `items`.
   void check_root(const File& file, Node& root) {
     if (root.kind == Node::Kind::null) return;
-    Node* items = nullptr;
-    if (text_of(root, "kind").ends_with("List")) {
-      const auto member = std::ranges::find(root.members, "items", &Node::Member::key);
-      if (member != root.members.end() && member->value.kind == Node::Kind::list) items = &member->value;
-    }
-    if (items == nullptr) {
-      check_object(file, root);
+    if (root.kind != Node::Kind::map) return cannot_apply(file, root, "no object: kubectl takes no other documents");
+    const auto items = std::ranges::find(root.members, "items", &Node::Member::key);
+    if (items == root.members.end() || text_of(root, "kind").empty()) return check_object(file, root);
+    if (items->value.kind != Node::Kind::list) {
+      if (items->value.kind != Node::Kind::null) cannot_apply(file, items->value, "items must be a list");
       return;
     }
-    for (auto& item : items->items) check_object(file, item);
+    for (auto& item : items->value.items) check_item(file, root, item);
+  }
+
+  void check_item(const File& file, const Node& list, Node& item) {
+    if (item.kind != Node::Kind::map) return cannot_apply(file, item, "no object: kubectl takes no other items");
+    if (const Node* items = item.find("items"); items != nullptr && items->kind == Node::Kind::list)
+      return cannot_apply(file, item, "a list of objects in a list, which kubectl takes none of");
+    // As kubectl: a list of one kind says it for its items.
+    if (text_of(item, "kind").empty() && text_of(item, "apiVersion").empty()) {
+      std::string kind = text_of(list, "kind");
+      if (kind.ends_with("List")) kind.resize(kind.size() - std::string_view("List").size());
+      set_text(item, "kind", std::move(kind));
+      set_text(item, "apiVersion", text_of(list, "apiVersion"));
+    }
+    check_object(file, item);
   }
 
   static std::optional<api::Kind> kind_of(const Node& object) {

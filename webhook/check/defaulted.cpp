@@ -1,6 +1,7 @@
 #include "webhook/check/defaulted.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 
 #include "common/api/schema.hpp"
@@ -59,13 +60,44 @@ void add_at(Node& object, std::string_view pointer, const std::string& value) {
   }
 }
 
-/// Plain where that reads back as the same text, else quoted as JSON (which YAML reads the same).
+/// JSON's quotes, with escapes for what YAML 1.1 takes for a control character or a line's end.
+std::string quote_yaml(const std::string& text) {
+  struct Escape {
+    std::string_view bytes;
+    std::string_view written;
+  };
+  constexpr Escape kEscapes[] = {{"\x7F", "\\x7F"},
+                                 {"\xE2\x80\xA8", "\\L"},
+                                 {"\xE2\x80\xA9", "\\P"},
+                                 {"\xEF\xBF\xBE", "\\uFFFE"},
+                                 {"\xEF\xBF\xBF", "\\uFFFF"}};
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  const std::string json = base::quote_json(text);
+  std::string out;
+  for (std::string_view rest = json; !rest.empty();) {
+    const auto* escape = std::ranges::find_if(kEscapes, [&](const auto& row) { return rest.starts_with(row.bytes); });
+    const auto second = rest.size() > 1 ? static_cast<unsigned char>(rest[1]) : 0U;
+    if (escape != std::end(kEscapes)) {
+      out += escape->written;
+      rest.remove_prefix(escape->bytes.size());
+    } else if (rest.front() == '\xC2' && second >= 0x80U && second < 0xA0U) {
+      out += {'\\', 'x', kHex[second >> 4U], kHex[second & 0xFU]};
+      rest.remove_prefix(2);
+    } else {
+      out += rest.front();
+      rest.remove_prefix(1);
+    }
+  }
+  return out;
+}
+
+/// Plain where that reads back as the same text, else quoted.
 std::string quoted(const std::string& text) {
   constexpr std::string_view kSafe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./";
   const bool safe = !text.empty() && text.find_first_not_of(kSafe) == std::string::npos && text.front() != '-' &&
                     resolve_plain_scalar(text).kind == Node::Kind::string && text.find_first_of("eE") != 0;
   const bool number_like = !text.empty() && (text.front() == '.' || (text.front() >= '0' && text.front() <= '9'));
-  return safe && !number_like ? text : base::quote_json(text);
+  return safe && !number_like ? text : quote_yaml(text);
 }
 
 std::string scalar_text(const Node& node) {

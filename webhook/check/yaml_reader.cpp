@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "webhook/check/chunks.hpp"
 #include "webhook/check/scalar.hpp"
 
 namespace webhook {
@@ -30,11 +31,8 @@ struct Stuck {
   Mark mark;
 };
 
-Mark mark_of(const YAML::Mark& mark) {
-  // yaml-cpp gives -1 where it knows no place.
-  if (mark.line < 0 || mark.column < 0) return {};
-  return {static_cast<std::size_t>(mark.line) + 1, static_cast<std::size_t>(mark.column) + 1};
-}
+/// A second document begins in a chunk, behind `...`: kubectl reads none.
+struct Ended {};
 
 std::size_t size_of(const Node& node) {
   std::size_t out = 1;
@@ -48,14 +46,31 @@ class Builder final : public YAML::EventHandler {
  public:
   explicit Builder(Documents& out) : out_(out) {}
 
-  void OnDocumentStart(const YAML::Mark& mark) override {
-    const Mark start = mark_of(mark);
-    if (start == document_start_) throw Stuck{start};
-    document_start_ = start;
+  void begin(const Chunk& chunk) {
+    chunk_start_ = chunk.mark;
+    has_ended_ = false;
     open_.clear();
     anchors_.clear();
   }
-  void OnDocumentEnd() override {}
+
+  /// Whether the chunk's document was read to its end.
+  [[nodiscard]] bool has_ended() const { return has_ended_; }
+
+  [[nodiscard]] Mark mark_of(const YAML::Mark& mark) const {
+    // yaml-cpp gives -1 where it knows no place.
+    if (mark.line < 0 || mark.column < 0) return chunk_start_;
+    const auto line = static_cast<std::size_t>(mark.line);
+    const auto column = static_cast<std::size_t>(mark.column);
+    return {chunk_start_.line + line, line == 0 ? chunk_start_.column + column : column + 1};
+  }
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    const Mark start = mark_of(mark);
+    if (has_ended_ && start == document_start_) throw Stuck{start};
+    if (has_ended_) throw Ended{};
+    document_start_ = start;
+  }
+  void OnDocumentEnd() override { has_ended_ = true; }
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     Node node;
@@ -207,25 +222,57 @@ class Builder final : public YAML::EventHandler {
   std::vector<Open> open_;
   std::map<YAML::anchor_t, Anchored> anchors_;
   std::size_t copied_ = 0;
-  Mark document_start_{0, 0};
+  Mark chunk_start_;
+  Mark document_start_;
+  bool has_ended_ = false;
 };
+
+/// Behind every chunk: a quote that is still open then is told from one that ends.
+constexpr std::string_view kEnd = "...\n";
+
+void read_chunk(const Chunk& chunk, Builder& builder) {
+  std::string text(chunk.text);
+  if (!text.ends_with('\n')) text += '\n';
+  text += kEnd;
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  try {
+    // Asked twice, it stands still where it could read nothing.
+    for (int i = 0; i < 2 && parser.HandleNextDocument(builder); ++i) {
+    }
+  } catch (const Ended&) {
+  } catch (const YAML::Exception&) {
+    if (!builder.has_ended()) throw;
+  }
+}
+
+std::string words_of(const YAML::Exception& error) {
+  // Of kEnd, where the chunk has no such line itself.
+  if (error.msg == YAML::ErrorMsg::DOC_IN_SCALAR) return "a quote that opens above is not closed";
+  return error.msg;
+}
 
 }  // namespace
 
-Documents read_yaml(const std::string& text) {
+Documents read_yaml(std::string_view text, Mark start) {
   Documents out;
   const auto unreadable = [&](Mark mark, std::string what) {
     out.unreadable = true;
     out.problems.push_back({mark, "", std::move(what)});
   };
+  Builder builder(out);
+  Chunks chunks(text, start);
   try {
-    std::istringstream stream(text);
-    YAML::Parser parser(stream);
-    Builder builder(out);
-    while (parser.HandleNextDocument(builder)) {
+    while (const auto chunk = chunks.next()) {
+      builder.begin(*chunk);
+      if (const auto problem = unreadable_in(*chunk)) {
+        unreadable(problem->mark, problem->what);
+        break;
+      }
+      read_chunk(*chunk, builder);
     }
   } catch (const YAML::Exception& error) {
-    unreadable(mark_of(error.mark), "not YAML: " + error.msg);
+    unreadable(builder.mark_of(error.mark), "not YAML: " + words_of(error));
   } catch (const Stuck& stuck) {
     unreadable(stuck.mark, "not YAML: no value can be read here");
   } catch (const TooLarge&) {

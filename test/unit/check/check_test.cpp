@@ -362,6 +362,61 @@ TEST_CASE("what cannot be read is status 2") {
   CHECK(check("", options).status == 2);
 }
 
+TEST_CASE("what kubectl refuses as YAML cannot be read") {
+  struct Row {
+    std::string text;
+    const char* says;
+  };
+  const std::string object = "kind: Pod\n";
+  const Row rows[] = {
+      {object + "a: \"b\n  c: d\n", "stdin:4:1: error: not YAML: a quote that opens above is not closed"},
+      {object + "a: 'b\n", "stdin:3:1: error: not YAML: a quote that opens above"},
+      {object + "a: 'b\n---\nc'\n", "stdin:3:1: error: not YAML: a quote that opens above"},
+      {object + "---\na: b\x07\n", "stdin:3:5: error: not YAML: control characters are not allowed"},
+      {object + "a: \xC2\x84\n", "stdin:2:4: error: not YAML: control characters"},
+      {object + "# \x1b[0m\n", "stdin:2:3: error: not YAML: control characters"},
+      {std::string("kind: \0\n", 8), "stdin:1:7: error: not YAML: control characters"},
+      {"--- {kind: Pod}\n", "stdin:1:5: error: not YAML for kubectl: behind --- only a comment may stand"},
+      {object + "--- |\n  a\n", "stdin:2:5: error: not YAML for kubectl: behind ---"},
+      {"# a comment\n%YAML 1.1\n---\n" + object, "stdin:2:1: error: not YAML for kubectl: a directive"},
+      {object + "---\n%TAG ! tag:x,2000:\n---\n" + object, "stdin:3:1: error: not YAML for kubectl: a directive"},
+      {object + "---\ntext\n", "stdin:3:1: error: no object: kubectl takes no other documents"},
+      {"- kind: Pod\n", "stdin:1:1: error: no object"},
+      {"\xA0\xB1\n", "stdin:1:1: error: no object"},
+      {"kind: List\nitems: [{kind: Pod}, text]\n", "stdin:2:22: error: no object: kubectl takes no other items"},
+      {"kind: List\nitems: [{kind: List, items: [{kind: Pod}]}]\n", "stdin:2:9: error: a list of objects in a list"},
+      {"kind: List\nitems: {a: b}\n", "stdin:2:8: error: items must be a list"},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.text);
+    const auto answer = check(row.text);
+    CHECK(answer.status == 2);
+    CHECK_THAT(answer.err, ContainsSubstring(row.says));
+  }
+  CHECK(check(kModel + "--- # a comment\n" + service("").substr(kModel.size()) + "---\n# nothing\n---\n~\n").err ==
+        "0 errors, 0 warnings in 2 objects\n");
+}
+
+TEST_CASE("what kubectl drops is not judged: all behind ...") {
+  CHECK(check(kModel + "...\n" + kModel + "]]\n").err == "0 errors, 0 warnings in 1 object\n");
+}
+
+TEST_CASE("places are right in the second document and behind a byte order mark, in UTF-16 too") {
+  const std::string text = kModel + "---\n" + service("  router: {preload: [nobody]}\n").substr(kModel.size() + 4);
+  const auto place = ContainsSubstring("stdin:15:22: error: spec.router.preload[0]");
+  CHECK_THAT(check(text).out, place);
+  CHECK_THAT(check("\xEF\xBB\xBF" + text).out, place);
+  std::string utf16 = "\xFF\xFE";
+  for (const char c : text) utf16 += {c, '\0'};
+  CHECK_THAT(check(utf16).out, place);
+}
+
+TEST_CASE("the items of a list of one kind need not say it") {
+  const auto answer =
+      check("apiVersion: inference.llmkube.dev/v1alpha1\nkind: ModelList\nitems:\n- {metadata: {name: a}, spec: {}}\n");
+  CHECK_THAT(answer.out, ContainsSubstring("stdin:4:25: error: spec.source: Required value"));
+}
+
 TEST_CASE("a text at which yaml-cpp stands still is left") {
   const auto answer = check("\t\t,\"spec\":{\"sounrxf");
   CHECK(answer.status == 2);
@@ -459,4 +514,14 @@ TEST_CASE("--defaults prints the objects as the cluster would hold them") {
   CHECK_THAT(answer.out, ContainsSubstring("imagePullSecrets:\n    - name: \"\""));
   CHECK(answer.out.find("warning") == std::string::npos);
   CHECK(check(answer.out, options).out == answer.out);
+}
+
+TEST_CASE("--defaults writes texts that YAML would take for something else so that they read back the same") {
+  webhook::CheckOptions options;
+  options.defaults = true;
+  const auto answer = check(service("  podAnnotations: {a: \"\\x7F\\x80\\x85\\L\\P\\uFFFE\\uFFFF\\e\"}\n"), options);
+  CHECK_THAT(answer.out, ContainsSubstring(R"(a: "\x7F\x80\x85\L\P\uFFFE\uFFFF\u001B")"));
+  const auto again = check(answer.out, options);
+  CHECK(again.status == 0);
+  CHECK(again.out == answer.out);
 }
