@@ -14,13 +14,12 @@
 #include "common/base/text.hpp"
 #include "common/rules/rule.hpp"
 #include "webhook/check/defaulted.hpp"
+#include "webhook/check/documents.hpp"
 #include "webhook/check/encoding.hpp"
-#include "webhook/check/json_reader.hpp"
 #include "webhook/check/metadata.hpp"
 #include "webhook/check/neighbours.hpp"
 #include "webhook/check/output.hpp"
 #include "webhook/check/unknown_fields.hpp"
-#include "webhook/check/yaml_reader.hpp"
 
 namespace webhook {
 namespace {
@@ -132,7 +131,7 @@ class Run {
     File& file = files_.emplace_back();
     file.name = std::move(name);
     file.text = decode_text(bytes);
-    file.documents = looks_like_json(file.text) ? read_json(file.text) : read_yaml(file.text);
+    file.documents = read_documents(file.text);
   }
 
   // Checking.

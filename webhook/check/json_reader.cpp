@@ -157,8 +157,13 @@ Documents read_json(const std::string& text) {
   while (text.find_first_not_of(kBlanks, stream.Tell()) != std::string::npos) {
     rapidjson::Reader reader;
     Builder builder(text, lines, stream, out);
+    const std::size_t problems = out.problems.size();
     const auto result = reader.Parse<kFlags>(stream, builder);
-    if (!result.IsError()) continue;
+    if (!result.IsError()) {
+      out.json_end = stream.Tell();
+      continue;
+    }
+    out.problems.resize(problems);
     out.unreadable = true;
     const bool deep = result.Code() == rapidjson::kParseErrorTermination;
     const std::string what = deep ? "nested deeper than 500" : rapidjson::GetParseError_En(result.Code());

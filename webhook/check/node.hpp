@@ -72,6 +72,8 @@ struct Documents {
   std::vector<Node> roots;
   std::vector<FileProblem> problems;
   bool unreadable = false;
+  /// Of JSON: behind the last value that was read.
+  std::size_t json_end = 0;
 };
 
 /// The value as JSON, in the document's memory.

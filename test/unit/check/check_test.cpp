@@ -397,6 +397,29 @@ TEST_CASE("what kubectl refuses as YAML cannot be read") {
         "0 errors, 0 warnings in 2 objects\n");
 }
 
+TEST_CASE("a text that begins as JSON and is none is read on as YAML, as kubectl reads it") {
+  const auto json = [](const std::string& name) {
+    return R"({"apiVersion": "inference.llmkube.dev/v1alpha1", "kind": "Model", "metadata": {"name": ")" + name +
+           R"("}, "spec": {"source": "https://h/)" + name + R"("}})";
+  };
+  const std::string flow =
+      "{apiVersion: inference.llmkube.dev/v1alpha1, kind: Model, metadata: {name: f}, spec: {source: 'https://h/f'}}";
+  const auto objects = [](const std::string& text) { return check(text).err; };
+  CHECK(objects(flow) == "0 errors, 0 warnings in 1 object\n");
+  CHECK(objects(flow + "\n---\n" + json("b")) == "0 errors, 0 warnings in 2 objects\n");
+  CHECK(objects(json("a") + "\n---\n" + json("b")) == "0 errors, 0 warnings in 2 objects\n");
+  CHECK(objects(json("a") + "\n---\n" + flow + "\n---\n" + json("c")) == "0 errors, 0 warnings in 3 objects\n");
+  CHECK(objects(json("a") + " # a comment\n" + json("b")) == "0 errors, 0 warnings in 2 objects\n");
+  CHECK(objects(json("a").insert(1, "\"status\": {\"x\": 1,},")).find("not JSON") == std::string::npos);
+
+  CHECK_THAT(check(json("a") + "\n---\n" + kModel + "x: 1\n").out, ContainsSubstring("stdin:7:1: error: x: Forbidden"));
+  const auto place = "stdin:1:" + std::to_string(json("a").size() + 2) + ": error: ";
+  CHECK_THAT(objects(json("a") + " - 5\n"), ContainsSubstring(place + "no object"));
+  CHECK_THAT(objects(json("a") + json("b") + "\n---\n" + json("c")), ContainsSubstring("stdin:2:2: error: not JSON"));
+  CHECK_THAT(objects("{\"a\": \"b\",\n \"c\" \"d\"}"), ContainsSubstring("stdin:2:"));
+  CHECK_THAT(objects("{a: b,\n c: [}\n"), ContainsSubstring("stdin:2:6: error: not YAML"));
+}
+
 TEST_CASE("what kubectl drops is not judged: all behind ...") {
   CHECK(check(kModel + "...\n" + kModel + "]]\n").err == "0 errors, 0 warnings in 1 object\n");
 }
