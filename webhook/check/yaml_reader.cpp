@@ -5,6 +5,7 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <map>
 #include <ranges>
@@ -12,6 +13,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "common/base/json.hpp"
 #include "webhook/check/chunks.hpp"
 #include "webhook/check/scalar.hpp"
 
@@ -23,6 +25,20 @@ constexpr std::size_t kMaxCopied = 200'000;
 
 constexpr std::string_view kMergeTag = "tag:yaml.org,2002:merge";
 constexpr std::string_view kNoMerge = "<< takes a map or a list of maps";
+
+/// YAML's own tags of values that are no texts; an integer is a float too.
+struct Type {
+  std::string_view tag;
+  std::array<Node::Kind, 2> kinds;
+};
+constexpr Type kTypes[] = {{"tag:yaml.org,2002:bool", {Node::Kind::boolean, Node::Kind::boolean}},
+                           {"tag:yaml.org,2002:int", {Node::Kind::integer, Node::Kind::integer}},
+                           {"tag:yaml.org,2002:float", {Node::Kind::integer, Node::Kind::number}},
+                           {"tag:yaml.org,2002:null", {Node::Kind::null, Node::Kind::null}}};
+
+/// Numbers to go-yaml, and so refused where kubectl writes JSON; as keys they are texts.
+constexpr std::string_view kNoNumbers[] = {".nan",  ".NaN",  ".NAN",  ".inf",  ".Inf",  ".INF",
+                                           "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF"};
 
 struct TooLarge {};
 
@@ -95,11 +111,14 @@ class Builder final : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
-    const bool plain =
-        tag == "?" || (tag != "!" && tag != "tag:yaml.org,2002:str" && tag != "tag:yaml.org,2002:binary");
     Node node;
-    if (plain) {
+    const auto type = std::ranges::find(kTypes, tag, &Type::tag);
+    if (tag == "?" || type != std::end(kTypes)) {
       node = resolve_plain_scalar(value);
+      if (type != std::end(kTypes) && std::ranges::find(type->kinds, node.kind) == type->kinds.end())
+        problem(mark_of(mark), base::quote_json(value) + " is not of the type that its tag says");
+      if (std::ranges::find(kNoNumbers, value) != std::end(kNoNumbers) && !is_key_next())
+        problem(mark_of(mark), value + " is a number that JSON has not; put it in quotes if it is a text");
     } else {
       node.kind = Node::Kind::string;
       node.text = value;
@@ -163,6 +182,11 @@ class Builder final : public YAML::EventHandler {
   }
 
   void problem(Mark mark, std::string_view what) { out_.problems.push_back({mark, "", std::string(what)}); }
+
+  /// Whether what comes next is a key.
+  [[nodiscard]] bool is_key_next() const {
+    return !open_.empty() && open_.back().node.kind == Node::Kind::map && !open_.back().has_key;
+  }
 
   /// Whether what comes next is the value of a `<<`.
   [[nodiscard]] bool is_merged_next() const {
@@ -249,6 +273,7 @@ void read_chunk(const Chunk& chunk, Builder& builder) {
 std::string words_of(const YAML::Exception& error) {
   // Of kEnd, where the chunk has no such line itself.
   if (error.msg == YAML::ErrorMsg::DOC_IN_SCALAR) return "a quote that opens above is not closed";
+  if (error.msg == YAML::ErrorMsg::BAD_FILE) return "nested too deeply";
   return error.msg;
 }
 

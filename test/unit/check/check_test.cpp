@@ -199,6 +199,27 @@ TEST_CASE("a merge key sets keys where it stands, as kubectl reads it") {
   CHECK_THAT(twice.out, ContainsSubstring("error: spec.models[1].name: Duplicate value: \"a\""));
 }
 
+TEST_CASE("a tag says what a scalar is: YAML's own its type, any other a text") {
+  const auto value = [](const std::string& scalar) {
+    const auto read = webhook::read_yaml("a: " + scalar + "\n");
+    REQUIRE(read.problems.empty());
+    return base::to_text(webhook::to_json(*read.roots.back().find("a")));
+  };
+  CHECK(value("!!int '3'") == "3");
+  CHECK(value("!!float 2") == "2");
+  CHECK(value("!!bool yes") == "true");
+  CHECK(value("!!str 12") == R"("12")");
+  CHECK(value("!!timestamp 2001-01-01") == R"("2001-01-01")");
+  CHECK(value("!mine y") == R"("y")");
+  for (const auto* scalar : {"!!int x", "!!int 1.5", "!!bool 1", "!!null x", "!!float x"}) {
+    CAPTURE(scalar);
+    CHECK_THAT(check("a: " + std::string(scalar) + "\n").err,
+               ContainsSubstring("stdin:1:4: error: ") && ContainsSubstring(" is not of the type that its tag says"));
+  }
+  CHECK_THAT(check("{.inf: a, b: -.Inf}\n").err,
+             ContainsSubstring("stdin:1:14: error: -.Inf is a number that JSON has"));
+}
+
 TEST_CASE("a merge key that kubectl refuses cannot be read") {
   for (const auto* value : {"3", "", "text", "[3]", "*list", "[*list]", "[[{a: b}]]"}) {
     CAPTURE(value);
