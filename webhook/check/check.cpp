@@ -161,9 +161,20 @@ class Run {
     report_problem(file, {node.mark, "", std::string(why)});
   }
 
+  /// A patch (RFC 6902), as kustomize has them beside its manifests.
+  static bool is_json_patch(const Node& root) {
+    return root.kind == Node::Kind::list && !root.items.empty() &&
+           std::ranges::all_of(
+               root.items, [](const Node& item) { return item.find("op") != nullptr && item.find("path") != nullptr; });
+  }
+
   /// An object, or a list of them: to kubectl, what has `items`.
   void check_root(const File& file, Node& root) {
     if (root.kind == Node::Kind::null) return;
+    if (is_json_patch(root)) {
+      ++others_;
+      return;
+    }
     if (root.kind != Node::Kind::map) return cannot_apply(file, root, "no object: kubectl takes no other documents");
     const auto items = std::ranges::find(root.members, "items", &Node::Member::key);
     if (items == root.members.end() || text_of(root, "kind").empty()) return check_object(file, root);

@@ -300,6 +300,12 @@ TEST_CASE("a file that is named twice is read once") {
   std::filesystem::remove_all(folder);
 }
 
+TEST_CASE("a patch that lies beside the manifests is passed by, too") {
+  const auto answer = check("- op: replace\n  path: /spec/replicas\n  value: 2\n");
+  CHECK(answer.status == 0);
+  CHECK_THAT(answer.err, ContainsSubstring("1 object of other kinds passed by"));
+}
+
 TEST_CASE("other kinds are counted and passed by") {
   const auto answer = check(
       "apiVersion: v1\nkind: Pod\n---\napiVersion: serving.kserve.io/v1\nkind: InferenceService\n---\n" + service(""));
