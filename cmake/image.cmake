@@ -3,7 +3,7 @@
 # They are about size. Debian's libcurl can LDAP and RTMP, and the libraries of these load GnuTLS with all that it rests on: 6 MB that
 # model-fetch never uses, since a source is http(s) or s3. So libcurl is linked from Debian's own archive without these two protocols: its
 # table of protocols has a null where one is left out (as when it is configured without), and answers "unsupported protocol".
-set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG" CACHE STRING "" FORCE)
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG -ffunction-sections -fdata-sections" CACHE STRING "" FORCE)
 
 foreach(protocol ldap ldaps rtmp rtmpe rtmps rtmpt rtmpte rtmpts)
   string(APPEND left_out " -Wl,--defsym=Curl_handler_${protocol}=0")
