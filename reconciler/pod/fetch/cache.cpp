@@ -49,21 +49,14 @@ class File {
   int number_;
 };
 
-std::int64_t modified_ns(const struct stat& status) {
-  return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
-}
+bool vouches(const Record& record, const Stamp& stamp) { return record.stamp == stamp && record.sha256.size() == 64; }
 
-bool vouches(const Record& record, const struct stat& status) {
-  return record.size == static_cast<std::uint64_t>(status.st_size) && record.modified_ns == modified_ns(status) &&
-         record.inode == static_cast<std::uint64_t>(status.st_ino) && record.sha256.size() == 64;
-}
-
-Try<std::string> hash_file(const File& file, std::uint64_t size, const std::string& path, Progress& progress,
+Try<std::string> hash_file(const File& file, const Stamp& stamp, const std::string& path, Progress& progress,
                            const std::stop_token& stop) {
   base::Sha256 digest;
   std::string block(kBlock, '\0');
   std::uint64_t dropped = 0;
-  for (std::uint64_t at = 0; at < size;) {
+  for (std::uint64_t at = 0; at < stamp.size;) {
     if (stop.stop_requested()) return give_up(Reason::interrupted, "stopped by a signal", path);
     const auto got = file.read_at(at, block.data(), block.size());
     if (got == 0) return give_up(Reason::write_failed, "cannot be read to its end", path, "look at the volume");
@@ -76,6 +69,10 @@ Try<std::string> hash_file(const File& file, std::uint64_t size, const std::stri
                       POSIX_FADV_DONTNEED);
       dropped = at;
     }
+  }
+  if (stamp_of(file.number()) != stamp) {
+    return give_up(Reason::source_changed, "was written to while it was read", path,
+                   "write it elsewhere, then move it");
   }
   return digest.finish();
 }
@@ -132,26 +129,15 @@ std::string Layout::partial_stem(const std::string& file) const { return partial
 
 std::string Layout::record(const std::string& file) const { return work_ + "/record/" + name_of(file) + ".json"; }
 
-std::optional<Record> record_of(const std::string& path, const std::string& sha256) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-  return Record{static_cast<std::uint64_t>(status.st_size),
-                modified_ns(status),
-                static_cast<std::uint64_t>(status.st_ino),
-                sha256,
-                {},
-                {}};
-}
-
 std::optional<Record> read_record(const std::string& path) {
   const auto text = base::read_file(path, 16384);
   if (!text) return std::nullopt;
   const auto document = base::parse_json(*text, path);
   if (!document || !document->IsObject()) return std::nullopt;
   Record record;
-  record.size = static_cast<std::uint64_t>(base::int_at(*document, {"size"}, -1));
-  record.modified_ns = base::int_at(*document, {"modifiedNs"});
-  record.inode = static_cast<std::uint64_t>(base::int_at(*document, {"inode"}));
+  record.stamp.size = static_cast<std::uint64_t>(base::int_at(*document, {"size"}, -1));
+  record.stamp.modified_ns = base::int_at(*document, {"modifiedNs"});
+  record.stamp.inode = static_cast<std::uint64_t>(base::int_at(*document, {"inode"}));
   record.sha256 = base::string_at(*document, {"sha256"});
   record.etag = base::string_at(*document, {"etag"});
   record.last_modified = base::string_at(*document, {"lastModified"});
@@ -159,9 +145,9 @@ std::optional<Record> read_record(const std::string& path) {
 }
 
 void write_record(const std::string& path, const Record& record) {
-  const nlohmann::json json{{"size", record.size},   {"modifiedNs", record.modified_ns},
-                            {"inode", record.inode}, {"sha256", record.sha256},
-                            {"etag", record.etag},   {"lastModified", base::to_utf8(record.last_modified)}};
+  const nlohmann::json json{{"size", record.stamp.size},   {"modifiedNs", record.stamp.modified_ns},
+                            {"inode", record.stamp.inode}, {"sha256", record.sha256},
+                            {"etag", record.etag},         {"lastModified", base::to_utf8(record.last_modified)}};
   if (!make_folder(folder_of(path))) return;
   (void)base::write_file(path, json.dump() + "\n");
 }
@@ -180,22 +166,29 @@ Try<Seen> verify_file(const std::string& path, const Expected& expected, const s
     const auto what = file.open() ? std::string("is no regular file") : base::errno_text(errno);
     return give_up(Reason::not_found, what, path, "check the path and that the Pod may read it");
   }
-  Seen seen{static_cast<std::uint64_t>(status.st_size), {}, 0};
+  const auto stamp = stamp_of(file.number());
+  if (!stamp) return volume_failure(errno, path);
+  Seen seen{{*stamp, {}, {}, {}}, 0};
   if (expected.gguf) {
-    const auto splits = check_gguf(file, seen.size, path);
+    const auto splits = check_gguf(file, stamp->size, path);
     if (!splits) return std::unexpected(splits.error());
     seen.split_count = *splits;
   }
-  if (record && vouches(*record, status)) {
-    seen.sha256 = record->sha256;
+  if (record && vouches(*record, *stamp)) {
+    seen.record = *record;
   } else {
     progress.set_state(State::verifying);
-    auto digest = hash_file(file, seen.size, path, progress, stop);
+    auto digest = hash_file(file, *stamp, path, progress, stop);
     if (!digest) return std::unexpected(digest.error());
-    seen.sha256 = std::move(*digest);
+    if (record && record->sha256 == *digest) {
+      seen.record.etag = record->etag;
+      seen.record.last_modified = record->last_modified;
+    }
+    seen.record.sha256 = std::move(*digest);
   }
-  if (!expected.sha256.empty() && seen.sha256 != expected.sha256) {
-    return give_up(Reason::digest_mismatch, "has sha256 " + seen.sha256 + ", expected " + expected.sha256, path,
+  const auto& sha256 = seen.record.sha256;
+  if (!expected.sha256.empty() && sha256 != expected.sha256) {
+    return give_up(Reason::digest_mismatch, "has sha256 " + sha256 + ", expected " + expected.sha256, path,
                    "correct spec.sha256, or replace the file");
   }
   return seen;

@@ -35,20 +35,17 @@ class Layout {
   std::string key_;
 };
 
-/// What is known of a published file: whose bytes they are, and that they were verified as long as the file is
-/// untouched (size, time and inode).
+/// What is known of a published file: whose bytes they are, and that they were verified as long as the file has this
+/// stamp. It is that of the file whose bytes were hashed, never one that was asked for by name later.
 struct Record {
-  std::uint64_t size = 0;
-  std::int64_t modified_ns = 0;
-  std::uint64_t inode = 0;
+  Stamp stamp;
   std::string sha256;
   /// From the host, for refreshPolicy OnChange.
   std::string etag;
   std::string last_modified;
+  bool operator==(const Record&) const = default;
 };
 
-/// Of a file as it lies there, which has just been verified; nothing when it is gone.
-[[nodiscard]] std::optional<Record> record_of(const std::string& path, const std::string& sha256);
 [[nodiscard]] std::optional<Record> read_record(const std::string& path);
 /// Best effort: without a record the file is hashed again next time.
 void write_record(const std::string& path, const Record& record);
@@ -64,14 +61,14 @@ struct Expected {
 
 /// A file that was looked at.
 struct Seen {
-  std::uint64_t size = 0;
-  std::string sha256;
+  /// With the tag and the date of an older record as long as the bytes are the same.
+  Record record;
   /// `split.count` of a GGUF header, else 0.
   std::uint64_t split_count = 0;
 };
 
 /// Verifies a file that is there: GGUF header, all its bytes, sha256. Does not hash what `record` vouches for. Errors:
-/// NotFound, NotGguf, DigestMismatch, Interrupted, or the volume's.
+/// NotFound, NotGguf, DigestMismatch, SourceChanged (written to meanwhile), Interrupted, or the volume's.
 [[nodiscard]] Try<Seen> verify_file(const std::string& path, const Expected& expected,
                                     const std::optional<Record>& record, Progress& progress,
                                     const std::stop_token& stop);

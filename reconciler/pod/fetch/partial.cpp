@@ -73,6 +73,14 @@ std::optional<std::vector<Span>> decode_spans(const base::JsonValue& value, std:
 
 }  // namespace
 
+std::optional<Stamp> stamp_of(int file) {
+  struct stat status {};
+  if (::fstat(file, &status) != 0) return std::nullopt;
+  return Stamp{static_cast<std::uint64_t>(status.st_size),
+               std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec,
+               static_cast<std::uint64_t>(status.st_ino)};
+}
+
 bool Identity::same_as(const Identity& other) const {
   if (size && other.size && *size != *other.size) return false;
   if (!sha256.empty() && !other.sha256.empty() && sha256 != other.sha256) return false;
@@ -247,16 +255,18 @@ void Partial::write_back(Span fresh, Span settled) {
   }
 }
 
-Try<> Partial::publish(std::uint64_t size, const std::string& path) {
+Try<Stamp> Partial::publish(std::uint64_t size, const std::string& path) {
   const auto folder = folder_of(path);
-  if (auto made = make_folder(folder); !made) return made;
+  if (auto made = make_folder(folder); !made) return std::unexpected(made.error());
   if (::ftruncate(state_->data, static_cast<off_t>(size)) != 0) return volume_failure(errno, state_->data_path);
   if (::fsync(state_->data) != 0) return volume_failure(errno, state_->data_path);
   if (std::rename(state_->data_path.c_str(), path.c_str()) != 0) return volume_failure(errno, path);
   sync_folder(folder);
   ::unlink(state_->state_path.c_str());
   sync_folder(folder_of(state_->state_path));
-  return {};
+  const auto stamp = stamp_of(state_->data);
+  if (!stamp) return volume_failure(errno, path);
+  return *stamp;
 }
 
 void Partial::remove() {

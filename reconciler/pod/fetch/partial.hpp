@@ -11,6 +11,17 @@
 
 namespace fetch {
 
+/// What another file under the same name has differently, and a file that was written to.
+struct Stamp {
+  std::uint64_t size = 0;
+  std::int64_t modified_ns = 0;
+  std::uint64_t inode = 0;
+  bool operator==(const Stamp&) const = default;
+};
+
+/// Of an open file; nothing when the volume does not say.
+[[nodiscard]] std::optional<Stamp> stamp_of(int file);
+
 /// Which bytes a host means by a URL at present. Bytes of two identities are never mixed in one file.
 struct Identity {
   /// sha256 of the URL: the partial does not hold the URL itself, it may carry a secret.
@@ -82,7 +93,8 @@ class Partial {
   void write_back(Span fresh, Span settled);
 
   /// Cuts the data file to `size`, syncs it, and renames it to `path` (whose folder is made, and synced after it).
-  [[nodiscard]] Try<> publish(std::uint64_t size, const std::string& path);
+  /// Gives what it is then: of the file itself, as another may take its name at any time.
+  [[nodiscard]] Try<Stamp> publish(std::uint64_t size, const std::string& path);
   /// Removes both files.
   void remove();
 

@@ -46,8 +46,6 @@ class Run {
   [[nodiscard]] std::string stem_of(const std::string& name, Reach reach) const {
     return layout_.partial_stem(name) + partial_suffix(reach, boot_);
   }
-  void remember(const std::string& name, const std::string& sha256, const Identity& identity) const;
-
   struct Good {
     std::string name;
     Seen seen;
@@ -71,7 +69,7 @@ Try<Outcome> Run::verify_only() {
       seen.error().reason = Reason::shard_missing;
     }
     if (!seen) return std::unexpected(seen.error());
-    progress_.finish_file(seen->size);
+    progress_.finish_file(seen->record.stamp.size);
     good_[i] = Good{file.name, *seen};
   }
   if (auto checked = check_splits(); !checked) return std::unexpected(checked.error());
@@ -107,7 +105,7 @@ Try<Outcome> Run::fetch() {
   if (auto measured = measure(lock->reach()); !measured) return std::unexpected(measured.error());
   for (std::size_t i = plan_.files.size(); i-- > 0;) {
     if (good_[i]) {
-      progress_.finish_file(good_[i]->seen.size);
+      progress_.finish_file(good_[i]->seen.record.stamp.size);
     } else if (auto brought = bring(i, lock->reach()); !brought) {
       return std::unexpected(brought.error());
     }
@@ -118,9 +116,11 @@ Try<Outcome> Run::fetch() {
                  finished(), progress_.fetched()};
 }
 
+/// From nothing, also when it has been done before: without the lock what was seen may have been replaced since. What
+/// has been hashed for it has a record by now.
 Try<> Run::look() {
+  good_.assign(plan_.files.size(), std::nullopt);
   for (std::size_t i = 0; i < plan_.files.size(); ++i) {
-    if (good_[i]) continue;
     if (auto looked = look_at(i); !looked) return looked;
   }
   return {};
@@ -146,7 +146,7 @@ Try<bool> Run::take_if_good(std::size_t index, const std::string& name) {
   const auto record = read_record(layout_.record(name));
   auto seen = verify_file(path_of(name), {remote.sha256, remote.gguf}, record, progress_, stop_);
   if (seen) {
-    if (!record || record->sha256 != seen->sha256) remember(name, seen->sha256, {});
+    if (!record || record->sha256 != seen->record.sha256) write_record(layout_.record(name), seen->record);
     good_[index] = Good{name, std::move(*seen)};
     return true;
   }
@@ -166,11 +166,12 @@ Try<> Run::ask_for_changes() {
       base::log::warning("cannot-ask", {{"error", identity.error().error.to_string()}});
       continue;
     }
-    const auto& seen = good_[i]->seen;
-    const auto record = read_record(layout_.record(good_[i]->name));
-    const Identity before{{}, record ? record->etag : "", record ? record->last_modified : "", seen.size, seen.sha256};
+    auto& record = good_[i]->seen.record;
+    const Identity before{{}, record.etag, record.last_modified, record.stamp.size, record.sha256};
     if (before.same_as(*identity)) {
-      remember(good_[i]->name, seen.sha256, *identity);
+      record.etag = identity->etag;
+      record.last_modified = identity->last_modified;
+      write_record(layout_.record(good_[i]->name), record);
     } else {
       base::log::info("source-changed", {{"file", good_[i]->name}});
       plan_.files[i].name = good_[i]->name;
@@ -186,7 +187,7 @@ Try<> Run::measure(Reach reach) {
   std::uint64_t missing = 0;
   for (std::size_t i = 0; i < plan_.files.size(); ++i) {
     if (good_[i]) {
-      total += good_[i]->seen.size;
+      total += good_[i]->seen.record.stamp.size;
       continue;
     }
     if (plan_.files.size() == 1) return {};
@@ -224,7 +225,7 @@ Try<> Run::bring(std::size_t index, Reach reach) {
 
 Try<> Run::publish(std::size_t index, Partial& partial, const Downloaded& done) {
   const auto& file = plan_.files[index];
-  Seen seen{done.size, done.sha256, 0};
+  Seen seen{{{}, done.sha256, done.identity.etag, done.identity.last_modified}, 0};
   if (file.remote.gguf) {
     const auto read = [&](std::uint64_t offset, char* into, std::size_t size) {
       return partial.read_at(offset, into, size);
@@ -233,8 +234,10 @@ Try<> Run::publish(std::size_t index, Partial& partial, const Downloaded& done) 
     if (!header) return std::unexpected(header.error());
     seen.split_count = header->split_count;
   }
-  if (auto published = partial.publish(done.size, path_of(file.name)); !published) return published;
-  remember(file.name, done.sha256, done.identity);
+  const auto stamp = partial.publish(done.size, path_of(file.name));
+  if (!stamp) return std::unexpected(stamp.error());
+  seen.record.stamp = *stamp;
+  write_record(layout_.record(file.name), seen.record);
   progress_.finish_file(done.size);
   base::log::info("published", {{"file", path_of(file.name)}, {"bytes", done.size}, {"sha256", done.sha256}});
   good_[index] = Good{file.name, seen};
@@ -254,17 +257,10 @@ std::vector<FinishedFile> Run::finished() const {
   std::vector<FinishedFile> out;
   for (std::size_t i = 0; i < good_.size(); ++i) {
     if (!good_[i]) continue;
-    out.push_back({path_of(good_[i]->name), good_[i]->seen.size, good_[i]->seen.sha256, plan_.files[i].role});
+    const auto& record = good_[i]->seen.record;
+    out.push_back({path_of(good_[i]->name), record.stamp.size, record.sha256, plan_.files[i].role});
   }
   return out;
-}
-
-void Run::remember(const std::string& name, const std::string& sha256, const Identity& identity) const {
-  auto record = record_of(path_of(name), sha256);
-  if (!record) return;
-  record->etag = identity.etag;
-  record->last_modified = identity.last_modified;
-  write_record(layout_.record(name), *record);
 }
 
 }  // namespace

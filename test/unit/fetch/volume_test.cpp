@@ -6,13 +6,16 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <thread>
 
+#include "common/api/source.hpp"
 #include "common/base/digest.hpp"
 #include "reconciler/pod/fetch/cache.hpp"
 #include "reconciler/pod/fetch/partial.hpp"
 #include "reconciler/pod/fetch/run.hpp"
 #include "test/catch.hpp"
+#include "test/support/eventually.hpp"
 #include "test/unit/fetch/world.hpp"
 
 using namespace fetch_test;
@@ -92,6 +95,76 @@ TEST_CASE("a file that was changed under its record is hashed again") {
   world.volume.write(world.published().substr(world.volume.path().size() + 1), turned);
   CHECK(word(world.run()) == "Fetched");
   CHECK(holds(world.published(), content));
+}
+
+TEST_CASE("OnChange: who waited for the lock knows the file that another has put there by then, not the one before") {
+  World world;
+  const auto after = gguf(kSize, 2);
+  world.serve(gguf(kSize, 1), "\"v1\"");
+  REQUIRE(word(world.run()) == "Fetched");
+  world.serve(after, "\"v2\"");
+  const World elsewhere;
+  auto other = world.options;
+  other.to = elsewhere.volume.path();
+  fetch::Progress ignored;
+  REQUIRE(word(fetch::run(other, ignored, {})) == "Fetched");
+
+  const fetch::Layout layout(world.options.to, api::cache_key(world.options.source));
+  auto lock = std::make_optional(fetch::KeyLock::take(layout.lock(), {}, [] {}));
+  REQUIRE(*lock);
+  world.options.on_change = true;
+  fetch::Progress progress;
+  progress.set_state(fetch::State::done);
+  fetch::Outcome outcome;
+  std::thread waiting([&] { outcome = fetch::run(world.options, progress, {}); });
+  CHECK(test::eventually([&] { return progress.state() == fetch::State::waiting; }));
+  for (const auto& name : elsewhere.volume.files()) {
+    if (name.find("/lock/") == std::string::npos) {
+      std::filesystem::rename(other.to + "/" + name, world.options.to + "/" + name);
+    }
+  }
+  lock.reset();
+  waiting.join();
+  CHECK(word(outcome) == "AlreadyPresent");
+  REQUIRE(outcome.files.size() == 1);
+  CHECK(outcome.files[0].sha256 == base::sha256_hex(after));
+  const auto record = fetch::read_record(layout.record("phi4-mini.gguf"));
+  REQUIRE(record);
+  CHECK(record->sha256 == base::sha256_hex(after));
+  CHECK(record->etag == "\"v2\"");
+}
+
+TEST_CASE("a file that is replaced or written to while it is hashed: no record vouches for what was not read") {
+  const auto before = gguf(32 << 20, 1);
+  const auto after = gguf(32 << 20, 2);
+  const bool replaced = GENERATE(true, false);
+  bool in_time = false;
+  for (int tries = 0; tries < 20 && !in_time; ++tries) {
+    World world;
+    const auto folder = world.folder().substr(world.volume.path().size() + 1) + "/";
+    world.serve(after);
+    world.volume.write(folder + "phi4-mini.gguf", before);
+    world.volume.write(folder + "new", after);
+    fetch::Progress progress;
+    std::thread other([&] {
+      in_time = test::eventually([&] { return progress.done() > 0; });
+      if (replaced) {
+        std::filesystem::rename(world.folder() + "/new", world.published());
+      } else {
+        const int file = ::open(world.published().c_str(), O_WRONLY | O_CLOEXEC);
+        in_time = ::pwrite(file, "other", 5, 1000) == 5 && in_time;  // of the first MiB, which has been read
+        ::close(file);
+      }
+      in_time = in_time && progress.done() < before.size();
+    });
+    CHECK(word(fetch::run(world.options, progress, {})) == "AlreadyPresent");
+    other.join();
+    if (!in_time) continue;
+    const auto again = world.run();
+    REQUIRE(again.files.size() == 1);
+    CHECK(again.files[0].sha256 == base::sha256_hex(read(world.published())));
+  }
+  if (!in_time) WARN("the machine was too busy");
 }
 
 TEST_CASE("OnChange: the old file stays until the new one is verified; IfNotPresent asks nobody") {
