@@ -67,6 +67,8 @@ struct Piece final : Receiver {
   Transport::Id id = 0;
   std::uint64_t position = 0;
   std::uint64_t end = 0;
+  /// Where it was asked for when that was not the source's own URL.
+  std::string direct_url;
   PieceRate rate;
   /// Asked for without a Range header.
   bool whole = false;
@@ -110,6 +112,7 @@ class Download {
   [[nodiscard]] std::optional<Span> split_slowest();
   [[nodiscard]] bool stuck(const Piece& piece) const;
   void start_piece(Span span);
+  [[nodiscard]] static bool is_expired(const Piece& piece, const Failure& failure);
   [[nodiscard]] Try<> end_piece(Piece& piece, const Transport::Finished& finished);
   [[nodiscard]] Try<> after_failure(const Failure& failure);
   [[nodiscard]] Failure after_all(Failure failure) const;
@@ -324,6 +327,7 @@ void Download::start_piece(Span span) {
   piece->position = piece->whole ? 0 : span.begin;
   piece->end = span.end;
   piece->last_byte = now();
+  piece->direct_url = direct_url_;
   Request request;
   request.url = direct_url_.empty() ? remote_.url : direct_url_;
   if (origin_of(request.url) == origin_of(remote_.url)) request.bearer = remote_.bearer;
@@ -490,9 +494,14 @@ Try<> Download::check_start() {
 
 Try<> Download::end_piece(Piece& piece, const Transport::Finished& finished) {
   if (!finished.failure && !finished.ended_by_receiver) ++warm_;
-  if (piece.failure) return after_failure(*piece.failure);
-  if (piece.stale || piece.complete()) return {};
-  if (finished.failure) return after_failure(*finished.failure);
+  const auto& failure = piece.failure ? piece.failure : finished.failure;
+  if (!piece.failure && (piece.stale || piece.complete())) return {};
+  if (failure && is_expired(piece, *failure)) {
+    base::log::info("redirect-expired", {{"source", where()}});
+    if (direct_url_ == piece.direct_url) direct_url_.clear();
+    return {};
+  }
+  if (failure) return after_failure(*failure);
   if (piece.answered && piece.end == kUnknownEnd) {  // the end of the response is the end of the file
     identity_.size = piece.position;
     if (!progress_.total()) progress_.set_total(piece.position);
@@ -501,18 +510,15 @@ Try<> Download::end_piece(Piece& piece, const Transport::Finished& finished) {
   return after_failure(Failure{Reason::server_error, {"ended the answer early", where(), ""}, {}});
 }
 
+/// A signed URL behind a redirect expires, for all that were asked for there at once: the source's own gives a new one,
+/// and its refusal is the last word.
+bool Download::is_expired(const Piece& piece, const Failure& failure) {
+  return !piece.direct_url.empty() && (failure.reason == Reason::unauthorized || failure.reason == Reason::not_found ||
+                                       failure.reason == Reason::refused);
+}
+
 Try<> Download::after_failure(const Failure& failure) {
-  const bool volume = failure.reason == Reason::write_failed;
-  if (volume || !failure.transient()) {
-    // A signed URL behind a redirect expires: the first one gives a new one.
-    const bool expired = !direct_url_.empty() && !volume &&
-                         (failure.reason == Reason::unauthorized || failure.reason == Reason::not_found ||
-                          failure.reason == Reason::refused);
-    if (!expired) return std::unexpected(failure);
-    direct_url_.clear();
-    base::log::info("redirect-expired", {{"source", where()}});
-    return {};
-  }
+  if (failure.reason == Reason::write_failed || !failure.transient()) return std::unexpected(failure);
   direct_url_.clear();
   if (received_ > received_at_failure_) {
     backoff_.reset();

@@ -2,13 +2,17 @@
 #include <openssl/hmac.h>
 
 #include <algorithm>
+#include <atomic>
+#include <optional>
 #include <sstream>
+#include <thread>
 
 #include "common/base/clock.hpp"
 #include "common/base/digest.hpp"
 #include "common/net/certificate.hpp"
 #include "reconciler/pod/fetch/run.hpp"
 #include "test/catch.hpp"
+#include "test/support/eventually.hpp"
 #include "test/unit/fetch/world.hpp"
 
 using namespace fetch_test;
@@ -112,6 +116,37 @@ TEST_CASE("a signed URL that expired behind a redirect is asked for again") {
   CHECK(word(world.run()) == "Fetched");
   CHECK(holds(world.published(), content));
   CHECK(world.host.requests().size() == 2);
+}
+
+TEST_CASE("a signed URL that expired for several streams at once is asked for again") {
+  World world;
+  fakes::FileHost mirror;
+  const auto content = gguf(72 << 20);  // more than one piece for each of two streams
+  mirror.put("/old", {.content = content, .etag = "\"blob\""});
+  mirror.put("/new", {.content = content, .etag = "\"blob\""});
+  world.options.download.most_streams = 2;
+  mirror.limit_rate(18 << 20);  // the first piece takes long enough for a second stream
+  std::atomic<unsigned> refused{0};
+  mirror.lie_by([&](const fakes::HostRequest& request) -> std::optional<Lie> {
+    if (request.path != "/old" || request.header("Range").starts_with("bytes=0-")) return std::nullopt;
+    ++refused;
+    // Late enough for the first stream to ask for its next piece there, too.
+    return Lie{.status = 403, .delay = 500ms};
+  });
+  world.host.lie_by([&](const auto&) {
+    if (refused == 0) return std::optional(Lie{.status = 302, .headers = {"Location: " + mirror.url("/old")}});
+    // So late that both have been refused by then.
+    return std::optional(Lie{.status = 302, .headers = {"Location: " + mirror.url("/new")}, .delay = 1s});
+  });
+  std::thread hurry([&] {
+    if (test::eventually([&] { return refused > 0; })) mirror.limit_rate(0);
+  });
+  const auto outcome = world.run();
+  hurry.join();
+  CAPTURE(outcome.message);
+  CHECK(word(outcome) == "Fetched");
+  CHECK(holds(world.published(), content));
+  if (refused < 2) WARN("the machine was too busy");
 }
 
 TEST_CASE("a redirect without end is refused") {
