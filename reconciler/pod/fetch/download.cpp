@@ -206,7 +206,8 @@ Try<> Download::take_up() {
   const auto source = base::sha256_hex(remote_.url);
   auto checkpoint = partial_.load();
   const bool ours = checkpoint && checkpoint->identity.source == source && checkpoint->identity.size.has_value();
-  const bool safe = ours && (!checkpoint->identity.validator().empty() || !checkpoint->identity.sha256.empty() ||
+  const bool same = ours && (!remote_.identity || checkpoint->identity.same_as(*remote_.identity));
+  const bool safe = same && (!checkpoint->identity.validator().empty() || !checkpoint->identity.sha256.empty() ||
                              !remote_.sha256.empty());
   if (!safe) {
     identity_.source = source;

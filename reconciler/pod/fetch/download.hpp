@@ -22,6 +22,9 @@ struct Remote {
   std::optional<AwsKeys> aws;
   /// 64 hex digits that the content must have; empty: the host's word counts, if it gives one.
   std::string sha256;
+  /// What the host said of it just now, where it was asked: a partial of anything else is of no use, also when it is
+  /// whole and nothing would be asked for.
+  std::optional<Identity> identity{};
   /// The first bytes must be GGUF's: then a wrong page ends the download at once.
   bool gguf = true;
 };

@@ -255,11 +255,15 @@ void Partial::write_back(Span fresh, Span settled) {
   }
 }
 
-Try<Stamp> Partial::publish(std::uint64_t size, const std::string& path) {
-  const auto folder = folder_of(path);
-  if (auto made = make_folder(folder); !made) return std::unexpected(made.error());
+Try<> Partial::finish(std::uint64_t size) {
   if (::ftruncate(state_->data, static_cast<off_t>(size)) != 0) return volume_failure(errno, state_->data_path);
   if (::fsync(state_->data) != 0) return volume_failure(errno, state_->data_path);
+  return {};
+}
+
+Try<Stamp> Partial::publish(const std::string& path) {
+  const auto folder = folder_of(path);
+  if (auto made = make_folder(folder); !made) return std::unexpected(made.error());
   if (std::rename(state_->data_path.c_str(), path.c_str()) != 0) return volume_failure(errno, path);
   sync_folder(folder);
   ::unlink(state_->state_path.c_str());

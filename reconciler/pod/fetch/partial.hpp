@@ -92,9 +92,11 @@ class Partial {
   /// leave the page cache: a 40 GB file must not push the resident model out of it.
   void write_back(Span fresh, Span settled);
 
-  /// Cuts the data file to `size`, syncs it, and renames it to `path` (whose folder is made, and synced after it).
-  /// Gives what it is then: of the file itself, as another may take its name at any time.
-  [[nodiscard]] Try<Stamp> publish(std::uint64_t size, const std::string& path);
+  /// Cuts the data file to `size`, and syncs it.
+  [[nodiscard]] Try<> finish(std::uint64_t size);
+  /// Renames the data file to `path` (whose folder is made, and synced after it). Gives what it is then: of the file
+  /// itself, as another may take its name at any time.
+  [[nodiscard]] Try<Stamp> publish(const std::string& path);
   /// Removes both files.
   void remove();
 

@@ -24,7 +24,8 @@ class Run {
         stop_(stop),
         layout_(plan_.volume, plan_.key),
         transport_({.ca_file = options.ca_file, .rate_limit = options.rate_limit}),
-        good_(plan_.files.size()) {}
+        good_(plan_.files.size()),
+        asked_(plan_.files.size()) {}
 
   Try<Outcome> verify_only();
   Try<Outcome> fetch();
@@ -35,8 +36,10 @@ class Run {
   [[nodiscard]] Try<bool> take_if_good(std::size_t index, const std::string& name);
   [[nodiscard]] Try<> ask_for_changes();
   [[nodiscard]] Try<> measure(Reach reach);
+  [[nodiscard]] Try<Identity> ask(std::size_t index);
   [[nodiscard]] Try<> bring(std::size_t index, Reach reach);
-  [[nodiscard]] Try<> publish(std::size_t index, Partial& partial, const Downloaded& done);
+  [[nodiscard]] Try<> take(std::size_t index, Partial partial, const Downloaded& done);
+  [[nodiscard]] Try<> publish(std::size_t index, Partial& partial);
   [[nodiscard]] Try<> check_splits() const;
   [[nodiscard]] bool all_good() const {
     return std::ranges::all_of(good_, [](const auto& file) { return file.has_value(); });
@@ -49,6 +52,8 @@ class Run {
   struct Good {
     std::string name;
     Seen seen;
+    /// Where it is until it is published.
+    std::optional<Partial> partial{};
   };
 
   const Options& options_;
@@ -59,6 +64,7 @@ class Run {
   const std::string boot_ = boot_id();
   Transport transport_;
   std::vector<std::optional<Good>> good_;
+  std::vector<std::optional<Identity>> asked_;
 };
 
 Try<Outcome> Run::verify_only() {
@@ -111,6 +117,11 @@ Try<Outcome> Run::fetch() {
     }
   }
   if (auto checked = check_splits(); !checked) return std::unexpected(checked.error());
+  // All are there: until then a set that is replaced is of the old version as a whole, and now of the new one.
+  for (std::size_t i = plan_.files.size(); i-- > 0;) {
+    if (!good_[i]->partial) continue;
+    if (auto published = publish(i, *good_[i]->partial); !published) return std::unexpected(published.error());
+  }
   return Outcome{Reason::fetched,
                  there ? "downloaded the new version, verified and published it" : "downloaded, verified and published",
                  finished(), progress_.fetched()};
@@ -119,7 +130,8 @@ Try<Outcome> Run::fetch() {
 /// From nothing, also when it has been done before: without the lock what was seen may have been replaced since. What
 /// has been hashed for it has a record by now.
 Try<> Run::look() {
-  good_.assign(plan_.files.size(), std::nullopt);
+  good_.clear();
+  good_.resize(plan_.files.size());
   for (std::size_t i = 0; i < plan_.files.size(); ++i) {
     if (auto looked = look_at(i); !looked) return looked;
   }
@@ -160,12 +172,15 @@ Try<bool> Run::take_if_good(std::size_t index, const std::string& name) {
 Try<> Run::ask_for_changes() {
   for (std::size_t i = 0; i < plan_.files.size(); ++i) {
     if (!good_[i]) continue;
-    const auto identity = probe(transport_, plan_.files[i].remote, options_.download, stop_);
-    if (!identity) {
-      // What is there is good; a host that is away is no reason to be without a model.
-      base::log::warning("cannot-ask", {{"error", identity.error().error.to_string()}});
-      continue;
-    }
+    const auto identity = ask(i);
+    if (identity) continue;
+    // What is there is good, and fits together; a host that is away is no reason to be without a model.
+    base::log::warning("cannot-ask", {{"error", identity.error().error.to_string()}});
+    return {};
+  }
+  for (std::size_t i = 0; i < plan_.files.size(); ++i) {
+    if (!good_[i]) continue;
+    const auto& identity = asked_[i];
     auto& record = good_[i]->seen.record;
     const Identity before{{}, record.etag, record.last_modified, record.stamp.size, record.sha256};
     if (before.same_as(*identity)) {
@@ -191,7 +206,7 @@ Try<> Run::measure(Reach reach) {
       continue;
     }
     if (plan_.files.size() == 1) return {};
-    const auto identity = probe(transport_, plan_.files[i].remote, options_.download, stop_);
+    const auto identity = ask(i);
     if (!identity || !identity->size) return {};  // the download itself says what is wrong
     total += *identity->size;
     // What an earlier run has reserved is no longer free, and not missing either.
@@ -199,6 +214,17 @@ Try<> Run::measure(Reach reach) {
   }
   progress_.set_total(total);
   return check_room(options_.to, missing);
+}
+
+/// What the host means by a file's URL; asked once.
+Try<Identity> Run::ask(std::size_t index) {
+  auto& asked = asked_[index];
+  if (!asked) {
+    auto identity = probe(transport_, plan_.files[index].remote, options_.download, stop_);
+    if (!identity) return identity;
+    asked = std::move(*identity);
+  }
+  return *asked;
 }
 
 Try<> Run::bring(std::size_t index, Reach reach) {
@@ -209,8 +235,9 @@ Try<> Run::bring(std::size_t index, Reach reach) {
   auto remote = file.remote;
   if (remote.aws && remote.sha256.empty()) {
     // S3 tells a file's checksum to a HEAD only.
-    if (const auto identity = probe(transport_, remote, options_.download, stop_)) remote.sha256 = identity->sha256;
+    if (const auto identity = ask(index)) remote.sha256 = identity->sha256;
   }
+  remote.identity = asked_[index];
   auto done = download(transport_, remote, options_.download, *partial, progress_, stop_);
   if (!done) {
     auto failure = done.error();
@@ -218,29 +245,38 @@ Try<> Run::bring(std::size_t index, Reach reach) {
     if (failure.reason == Reason::not_found && file.role == Role::shard) failure.reason = Reason::shard_missing;
     return std::unexpected(failure);
   }
-  auto published = publish(index, *partial, *done);
-  if (!published && published.error().reason == Reason::not_gguf) partial->remove();
-  return published;
+  if (auto ended = partial->finish(done->size); !ended) return ended;
+  return take(index, std::move(*partial), *done);
 }
 
-Try<> Run::publish(std::size_t index, Partial& partial, const Downloaded& done) {
+/// A file that is downloaded whole is good when its header is.
+Try<> Run::take(std::size_t index, Partial partial, const Downloaded& done) {
   const auto& file = plan_.files[index];
-  Seen seen{{{}, done.sha256, done.identity.etag, done.identity.last_modified}, 0};
+  Seen seen{{{done.size, 0, 0}, done.sha256, done.identity.etag, done.identity.last_modified}, 0};
   if (file.remote.gguf) {
     const auto read = [&](std::uint64_t offset, char* into, std::size_t size) {
       return partial.read_at(offset, into, size);
     };
     const auto header = check_header(read, done.size, api::without_secrets(file.remote.url));
-    if (!header) return std::unexpected(header.error());
+    if (!header) {
+      partial.remove();
+      return std::unexpected(header.error());
+    }
     seen.split_count = header->split_count;
   }
-  const auto stamp = partial.publish(done.size, path_of(file.name));
-  if (!stamp) return std::unexpected(stamp.error());
-  seen.record.stamp = *stamp;
-  write_record(layout_.record(file.name), seen.record);
   progress_.finish_file(done.size);
-  base::log::info("published", {{"file", path_of(file.name)}, {"bytes", done.size}, {"sha256", done.sha256}});
-  good_[index] = Good{file.name, seen};
+  good_[index] = Good{file.name, std::move(seen), std::move(partial)};
+  return {};
+}
+
+Try<> Run::publish(std::size_t index, Partial& partial) {
+  const auto path = path_of(plan_.files[index].name);
+  auto& record = good_[index]->seen.record;
+  const auto stamp = partial.publish(path);
+  if (!stamp) return std::unexpected(stamp.error());
+  record.stamp = *stamp;
+  write_record(layout_.record(plan_.files[index].name), record);
+  base::log::info("published", {{"file", path}, {"bytes", record.stamp.size}, {"sha256", record.sha256}});
   return {};
 }
 

@@ -254,6 +254,65 @@ TEST_CASE("a set: every part of a split model and the projector, each in its pla
   }
 }
 
+TEST_CASE("OnChange: a set is of one version, the old one or the new one, whatever happens on the way") {
+  World world;
+  const auto part = [](unsigned version, unsigned number) { return gguf(kSize, 10 * version + number, 2); };
+  const auto serve = [&](unsigned version) {
+    for (const unsigned number : {1U, 2U}) {
+      world.host.put("/set/m-0000" + std::to_string(number) + "-of-00002.gguf",
+                     {.content = part(version, number),
+                      .etag = "\"v" + std::to_string(version) + "-" + std::to_string(number) + "\""});
+    }
+  };
+  const auto holds_version = [&](unsigned version) {
+    return holds(world.folder() + "/m-00001-of-00002.gguf", part(version, 1)) &&
+           holds(world.folder() + "/m-00002-of-00002.gguf", part(version, 2));
+  };
+  world.options.source = world.host.url("/set/");
+  world.options.files = {"m-00001-of-00002.gguf"};
+  world.options.on_change = true;
+  serve(1);
+  REQUIRE(word(world.run()) == "Fetched");
+  serve(2);
+  const auto is_question = [](const fakes::HostRequest& request) { return request.header("Range") == "bytes=0-0"; };
+  const auto patient = world.options.download.retry_for;
+  SECTION("one part cannot be fetched") {
+    world.options.download.retry_for = 100ms;
+    world.host.lie_by([&](const fakes::HostRequest& request) -> std::optional<Lie> {
+      if (is_question(request) || request.path != "/set/m-00001-of-00002.gguf") return std::nullopt;
+      return Lie{.status = 503};
+    });
+    CHECK(word(world.run()) == "ServerError");
+    CHECK(holds_version(1));
+    world.host.lie_by({});
+    world.options.download.retry_for = patient;
+    SECTION("what has been fetched is kept for the next run") {
+      const auto outcome = world.run();
+      CHECK(word(outcome) == "Fetched");
+      CHECK(outcome.bytes_fetched < 2 * kSize);
+      CHECK(holds_version(2));
+    }
+    SECTION("unless it has changed once more") {
+      serve(3);
+      CHECK(word(world.run()) == "Fetched");
+      CHECK(holds_version(3));
+    }
+  }
+  SECTION("one part cannot be asked for") {
+    world.host.lie_by([&](const fakes::HostRequest& request) -> std::optional<Lie> {
+      if (!is_question(request) || request.path != "/set/m-00001-of-00002.gguf") return std::nullopt;
+      return Lie{.status = 503};
+    });
+    CHECK(word(world.run()) == "AlreadyPresent");
+    CHECK(holds_version(1));
+  }
+  SECTION("all goes well") {
+    CHECK(word(world.run()) == "Fetched");
+    CHECK(holds_version(2));
+    CHECK(word(world.run()) == "AlreadyPresent");
+  }
+}
+
 TEST_CASE("a part of a split model under a name that hides it is no whole model") {
   World world;
   world.serve(gguf(1000, 1, 2));
