@@ -214,7 +214,10 @@ void file_twice(const ModelObject& model, const Report& report) {
 
 void mmproj_files(const ModelObject& model, const Report& report) {
   const JsonValue* projector = base::find(model.spec, "mmproj");
-  if (base::as_string(projector).value_or("").empty() || has_files(model)) return;
+  const auto name = base::as_string(projector).value_or("");
+  const JsonValue* files = list_in(model.spec, "files");
+  const auto is_other = [&](const JsonValue& file) { return base::as_string(&file) != name; };
+  if (name.empty() || (files != nullptr && std::any_of(files->Begin(), files->End(), is_other))) return;
   report.at(model.spec_path.child("mmproj"), projector);
 }
 

@@ -455,7 +455,7 @@ constexpr Rule kRules[] = {
     {"file-twice", kModel, kWarning, Reason::duplicate, "a file is listed once", "stands here for the second time",
      "remove it", "{source: 'hf://org/repo', files: [a.gguf, b.gguf]}",
      "{source: 'hf://org/repo', files: [a.gguf, a.gguf]}", nullptr, judge::file_twice},
-    {"mmproj-files", kModel, kError, Reason::invalid, "a projector comes with files",
+    {"mmproj-files", kModel, kError, Reason::invalid, "a projector comes with a model's file",
      "a projector belongs to a set of files", "list the model's file in spec.files",
      "{source: 'hf://org/repo', files: [a.gguf], mmproj: p.gguf}", "mmproj: p.gguf", nullptr, judge::mmproj_files},
     {"refresh-pinned", kModel, kWarning, Reason::invalid, "OnChange stands without a digest",

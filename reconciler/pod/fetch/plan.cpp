@@ -65,8 +65,9 @@ bool expand_split(api::Source& source, std::vector<std::string>& files) {
 
 Try<> check(const Options& options) {
   if (options.to.empty()) return invalid({"is missing", "--to", "give the folder of the volume"});
-  if (!options.mmproj.empty() && options.files.empty()) {
-    return invalid({"needs spec.files", "mmproj " + options.mmproj, "list the model's file in spec.files"});
+  const auto is_projector = [&](const auto& file) { return file == options.mmproj; };
+  if (!options.mmproj.empty() && std::ranges::all_of(options.files, is_projector)) {
+    return invalid({"is no model", "mmproj " + options.mmproj, "list the model's file in spec.files"});
   }
   for (const auto& file : options.files) {
     if (auto checked = api::check_file(file); !checked) return invalid(checked.error());

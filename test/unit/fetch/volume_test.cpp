@@ -499,6 +499,11 @@ TEST_CASE("flags that make no sense are InvalidSource, with the fix") {
     world.options.files = {"../x.gguf"};
   }
   SECTION("mmproj alone") { world.options.mmproj = "mmproj.gguf"; }
+  SECTION("no other file than mmproj") {
+    world.options.source = "hf://org/repo";
+    world.options.files = {"mmproj.gguf"};
+    world.options.mmproj = "mmproj.gguf";
+  }
   const auto outcome = world.run();
   CHECK(word(outcome) == "InvalidSource");
   CHECK(fetch::info_of(outcome.reason).exit_code == 2);

@@ -99,6 +99,19 @@ TEST_CASE("of a plain flag, which the rules about one flag pass over, none has a
   }
 }
 
+TEST_CASE("a projector is no model, also where files list nothing else") {
+  const auto model = [](const std::string& files) {
+    return R"({"kind":"Model","metadata":{"name":"m"},"spec":{"source":"hf://org/repo","mmproj":"p.gguf","files":)" +
+           files + "}}";
+  };
+  const Lines wrong{
+      "spec.mmproj: Invalid value: \"p.gguf\": a projector belongs to a set of files; list the model's file in "
+      "spec.files"};
+  CHECK(lines_of(model(R"(["p.gguf"])")) == wrong);
+  CHECK(lines_of(model(R"(["p.gguf","p.gguf"])")) == wrong);
+  CHECK(lines_of(model(R"(["p.gguf","a.gguf"])")).empty());
+}
+
 TEST_CASE("a wrong type silences what rests on it") {
   CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":"a","router":{"preload":["a"]}})")) ==
         Lines{"spec.models: Invalid value: \"a\": must be a list, is a string"});
