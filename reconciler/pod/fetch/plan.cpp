@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/wire_text.hpp"
+
 namespace fetch {
 namespace {
 
@@ -48,19 +50,23 @@ std::string last_part(std::string_view path) {
   return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
 }
 
-/// A source that names one part of a split model stands for all: its folder, and the parts as `files`.
-bool expand_split(api::Source& source, std::vector<std::string>& files) {
-  std::string& path = source.kind == api::SourceKind::http ? source.url : source.path;
-  if (!files.empty() || path.find_first_of("?#") != std::string::npos) return false;
-  const auto shards = api::shards_of(last_part(path));
-  if (shards.size() == 1) return false;
+/// A source that names one part of a split model stands for all: its folder, and the parts as `files`. A URL's last
+/// part is percent-encoded, a file's name is not.
+Try<> expand_split(api::Source& source, std::vector<std::string>& files) {
+  const bool is_url = source.kind == api::SourceKind::http;
+  std::string& path = is_url ? source.url : source.path;
+  if (!files.empty() || path.find_first_of("?#") != std::string::npos) return {};
+  const auto name = is_url ? base::decode_percent(last_part(path)) : last_part(path);
+  const auto shards = api::shards_of(name);
+  if (shards.size() == 1) return {};
+  if (auto checked = api::check_file(name); !checked) return invalid(checked.error());
   const auto folder = path.substr(0, path.size() - last_part(path).size());
   for (const auto& shard : shards) {
     files.push_back(source.kind == api::SourceKind::huggingface ? folder + shard : shard);
   }
-  path = source.kind == api::SourceKind::http ? folder : without_last_slashes(folder);
+  path = is_url ? folder : without_last_slashes(folder);
   if (source.kind == api::SourceKind::huggingface) path.clear();
-  return true;
+  return {};
 }
 
 Try<> check(const Options& options) {
@@ -101,7 +107,7 @@ Try<Plan> make_plan(const Options& options) {
   plan.key = options.key.empty() ? api::cache_key(options.source) : options.key;
   plan.volume = without_last_slashes(options.to);
   plan.folder = source->kind == api::SourceKind::pvc ? plan.volume : plan.volume + "/" + plan.key;
-  expand_split(*source, files);
+  if (auto expanded = expand_split(*source, files); !expanded) return std::unexpected(expanded.error());
   if (source->kind == api::SourceKind::pvc) {
     auto names = files.empty() ? std::vector{source->path} : whole_set(files);
     if (!files.empty()) {

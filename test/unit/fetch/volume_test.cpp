@@ -252,6 +252,18 @@ TEST_CASE("a set: every part of a split model and the projector, each in its pla
     CHECK(outcome.files[0].path == world.folder() + "/m-00001-of-00002.gguf");
     CHECK(outcome.files.size() == 2);
   }
+  SECTION("such a source in percent-encoding") {
+    world.host.put("/set/my%20m-00001-of-00002.gguf", {.content = first});
+    world.host.put("/set/my%20m-00002-of-00002.gguf", {.content = second});
+    world.options.source = world.host.url("/set/my%20m-00001-of-00002.gguf");
+    world.options.files.clear();
+    world.options.mmproj.clear();
+    const auto outcome = world.run();
+    CAPTURE(outcome.message);
+    REQUIRE(word(outcome) == "Fetched");
+    CHECK(outcome.files[0].path == world.folder() + "/my m-00001-of-00002.gguf");
+    CHECK(outcome.files.size() == 2);
+  }
 }
 
 TEST_CASE("OnChange: a set is of one version, the old one or the new one, whatever happens on the way") {
@@ -498,6 +510,7 @@ TEST_CASE("flags that make no sense are InvalidSource, with the fix") {
     world.options.source = "hf://org/repo";
     world.options.files = {"../x.gguf"};
   }
+  SECTION("a part's name in percent-encoding") { world.options.source = "https://host/%2E%2E%2Fm-00001-of-00002.gguf"; }
   SECTION("mmproj alone") { world.options.mmproj = "mmproj.gguf"; }
   SECTION("no other file than mmproj") {
     world.options.source = "hf://org/repo";
