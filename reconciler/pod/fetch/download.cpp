@@ -182,7 +182,11 @@ Try<Downloaded> Download::run() {
     progress_.set_state(State::downloading);
     if (auto fetched = fetch_all(); !fetched) {
       cancel_all();
-      if (learned_) (void)checkpoint();
+      if (learned_ && !identity_.size) {
+        partial_.remove();  // never resumed, as nobody could tell when it is whole; and it may have filled the volume
+      } else if (learned_) {
+        (void)checkpoint();
+      }
       return std::unexpected(fetched.error());
     }
     progress_.set_state(State::verifying);

@@ -449,6 +449,8 @@ TEST_CASE("a volume that is too small is told before the download, with what is 
     const auto outcome = world.run();
     CHECK(word(outcome) == "NoSpace");
     CHECK(world.host.requests().size() == 1);
+    // It cannot be resumed without a size: the volume is not left full for it.
+    CHECK_FALSE(has(world.volume.files(), "/partial/"));
   }
   ::umount(small.c_str());
 }
