@@ -158,7 +158,7 @@ Try<bool> Run::take_if_good(std::size_t index, const std::string& name) {
   const auto record = read_record(layout_.record(name));
   auto seen = verify_file(path_of(name), {remote.sha256, remote.gguf}, record, progress_, stop_);
   if (seen) {
-    if (!record || record->sha256 != seen->record.sha256) write_record(layout_.record(name), seen->record);
+    if (record != seen->record) write_record(layout_.record(name), seen->record);
     good_[index] = Good{name, std::move(*seen)};
     return true;
   }

@@ -97,6 +97,26 @@ TEST_CASE("a file that was changed under its record is hashed again") {
   CHECK(holds(world.published(), content));
 }
 
+TEST_CASE("a file that was touched is hashed once more, not each time, and its tag stays") {
+  World world;
+  world.serve(gguf(kSize), "\"v1\"");
+  REQUIRE(word(world.run()) == "Fetched");
+  const fetch::Layout layout(world.options.to, api::cache_key(world.options.source));
+  const auto path = layout.record("phi4-mini.gguf");
+  const auto before = fetch::read_record(path);
+  age(world.published(), 1h);
+  CHECK(word(world.run()) == "AlreadyPresent");
+  const auto after = fetch::read_record(path);
+  REQUIRE((before && after));
+  CHECK(after->stamp != before->stamp);
+  CHECK(after->sha256 == before->sha256);
+  CHECK(after->etag == "\"v1\"");
+  fetch::Progress progress;
+  progress.set_state(fetch::State::done);
+  CHECK(fetch::verify_file(world.published(), {}, after, progress, {}));
+  CHECK(progress.state() == fetch::State::done);  // not verifying
+}
+
 TEST_CASE("OnChange: who waited for the lock knows the file that another has put there by then, not the one before") {
   World world;
   const auto after = gguf(kSize, 2);
