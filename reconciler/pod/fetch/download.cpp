@@ -353,6 +353,11 @@ Try<> Download::accept(Piece& piece, const ResponseHead& head) {
     streams_.round_trip(*head.round_trip);
     round_trip_ = std::max<base::SteadyTime::duration>(std::min(round_trip_, {*head.round_trip}), kShortestRoundTrip);
   }
+  if (!head.content_encoding.empty()) {
+    return give_up(Reason::refused,
+                   "comes in another form than its own (Content-Encoding: " + head.content_encoding + ")", where(),
+                   "let the host send the file as it is");
+  }
   Identity identity{identity_.source, head.etag, head.last_modified, {}, head.sha256};
   if (!remote_.sha256.empty() && !head.sha256.empty() && head.sha256 != remote_.sha256) {
     return give_up(Reason::digest_mismatch,

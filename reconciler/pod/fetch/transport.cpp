@@ -103,6 +103,9 @@ void take_header(ResponseHead& head, std::string_view name, std::string_view val
   if (is("etag")) head.etag = strong_etag(value);
   if (is("last-modified")) head.last_modified = base::shorten(value, 64);
   if (is("content-type")) head.content_type = base::shorten(value, 128);
+  // aws-chunked was the coding of the upload: some services of S3's kind give it back with the decoded bytes.
+  const auto is_own = [&] { return base::same_word(value, "identity") || base::same_word(value, "aws-chunked"); };
+  if (is("content-encoding") && !is_own()) head.content_encoding = base::shorten(value, 64);
   if (is("x-amz-bucket-region")) head.bucket_region = base::shorten(value, 64);
   if (is("x-error-message")) head.error_message = base::shorten(value, 300);
   std::string sha256;

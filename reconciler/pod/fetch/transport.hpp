@@ -44,6 +44,8 @@ struct ResponseHead {
   std::string etag;  // a strong one, else empty
   std::string last_modified;
   std::string content_type;
+  /// Which coding the bytes are in; empty for their own (identity).
+  std::string content_encoding;
   /// The host's word for the sha256, from any response of the chain.
   std::string sha256;
   /// x-amz-bucket-region, for a fix that says it.

@@ -223,6 +223,24 @@ TEST_CASE("final answers end at once, with a word and a fix") {
   CHECK(fetch::info_of(outcome.reason).exit_code == 2);
 }
 
+TEST_CASE("bytes that are not the file's own are refused by the answer's head") {
+  World world;
+  const auto [coding, reason] = GENERATE(table<std::string, std::string>({
+      {"gzip", "Refused"},
+      {"BR", "Refused"},
+      {"identity", "Fetched"},
+      {"aws-chunked", "Fetched"},
+      {"", "Fetched"},
+  }));
+  world.host.put("/set/a.gguf", {.content = gguf(100)});
+  world.host.put("/set/tokens.json", {.content = "not its own", .headers = {"Content-Encoding: " + coding}});
+  world.options.source = world.host.url("/set/");
+  world.options.files = {"a.gguf", "tokens.json"};
+  const auto outcome = world.run();
+  CHECK(word(outcome) == reason);
+  if (reason == "Refused") CHECK_THAT(outcome.message, ContainsSubstring("Content-Encoding: " + coding));
+}
+
 TEST_CASE("a host that never gets well ends the run with the last reason, to be resumed") {
   const auto [lie, reason] = GENERATE(table<Lie, std::string>({
       {Lie{.status = 503}, "ServerError"},
