@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kKeyDigits = 16;
 constexpr std::size_t kLongestFile = 512;
+constexpr std::size_t kLongestPart = 255;
 constexpr unsigned kMostShards = 999;
 constexpr std::string_view kDefaultRevision = "main";
 
@@ -239,6 +240,7 @@ base::Result<> check_file(std::string_view file) {
     last = take(rest, '/');
     if (last == "..") return wrong("leaves its folder");
     if (last.empty() || last == ".") return wrong("has an empty part");
+    if (last.size() > kLongestPart) return wrong("has a part of more than " + std::to_string(kLongestPart) + " bytes");
     if (!more) return {};
   }
 }

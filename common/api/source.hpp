@@ -52,7 +52,8 @@ struct Source {
 [[nodiscard]] std::string file_of_model(std::string_view model_name);
 
 /// An entry of `files` or `mmproj` is a relative path that stays in its folder: not empty, not absolute, without empty,
-/// `.` and `..` parts, wildcards and control characters. The error's `where` is the entry.
+/// `.` and `..` parts, parts that no folder can hold (255 bytes, Linux' NAME_MAX), wildcards and control characters.
+/// The error's `where` is the entry.
 [[nodiscard]] base::Result<> check_file(std::string_view file);
 
 /// All parts of a split model, from the name of any of them (`x-00002-of-00003.gguf`); the name alone when it is none.

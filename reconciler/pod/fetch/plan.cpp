@@ -119,7 +119,9 @@ Try<Plan> make_plan(const Options& options) {
     }
   } else if (files.empty()) {
     plan.single = true;
-    plan.files.push_back({api::file_of_model(options.name), Role::model, remote_of(*source, "", options)});
+    const auto name = api::file_of_model(options.name);
+    if (auto checked = api::check_file(name); !checked) return invalid(checked.error());
+    plan.files.push_back({name, Role::model, remote_of(*source, "", options)});
   } else {
     add_files(plan, *source, whole_set(files), options);
     if (!options.mmproj.empty()) {

@@ -533,6 +533,7 @@ TEST_CASE("flags that make no sense are InvalidSource, with the fix") {
     world.options.files = {"../x.gguf"};
   }
   SECTION("a part's name in percent-encoding") { world.options.source = "https://host/%2E%2E%2Fm-00001-of-00002.gguf"; }
+  SECTION("a name that no folder can hold") { world.options.name = std::string(251, 'n'); }
   SECTION("mmproj alone") { world.options.mmproj = "mmproj.gguf"; }
   SECTION("no other file than mmproj") {
     world.options.source = "hf://org/repo";
