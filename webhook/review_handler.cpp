@@ -78,7 +78,7 @@ void ReviewHandler::count(const Review& review, const Judgement& judgement, Endp
                                    judgement.verdict.allowed ? "allowed" : "denied"});
   if (endpoint == Endpoint::validate && judgement.verdict.allowed) return;  // /mutate has counted these findings
   for (const auto& finding : judgement.findings) {
-    metrics_.add(metric::kFindings, {finding.rule, finding.severity == rules::Severity::error ? "error" : "warning"});
+    metrics_.add(metric::kFindings, {finding.rule, rules::to_string(finding.severity)});
   }
 }
 

@@ -165,23 +165,7 @@ struct Scheme {
 constexpr std::array kSchemes{Scheme{"https://", web}, Scheme{"http://", web}, Scheme{"hf://", hf_scheme},
                               Scheme{"s3://", s3}, Scheme{"pvc://", pvc}};
 
-/// `kept`: what is left as it is beside letters, digits and `-_.~`.
-std::string encode(std::string_view text, std::string_view kept) {
-  std::string out;
-  for (const char c : text) {
-    if (is_letter_or_digit(c) || kept.find(c) != std::string_view::npos || c == '-' || c == '_' || c == '.' ||
-        c == '~') {
-      out += c;
-    } else {
-      char code[4];
-      std::snprintf(code, sizeof code, "%%%02X", static_cast<unsigned>(static_cast<unsigned char>(c)));
-      out += code;
-    }
-  }
-  return out;
-}
-
-std::string encode_path(std::string_view path) { return encode(path, "/"); }
+std::string encode_path(std::string_view path) { return base::encode_percent(path, "/"); }
 
 std::string below(std::string_view folder, std::string_view file) {
   if (folder.empty() || file.empty()) return std::string(folder.empty() ? file : folder);
@@ -272,8 +256,8 @@ std::string url_of(const Source& source, std::string_view file, std::string_view
     case SourceKind::http:
       return source.url + encode_path(file);
     case SourceKind::huggingface:
-      return std::string(endpoint) + "/" + source.repository + "/resolve/" + encode(source.revision, "") + "/" +
-             encode_path(file.empty() ? source.path : file);
+      return std::string(endpoint) + "/" + source.repository + "/resolve/" + base::encode_percent(source.revision) +
+             "/" + encode_path(file.empty() ? source.path : file);
     case SourceKind::s3:
       return std::string(endpoint) + "/" + source.bucket + "/" + encode_path(below(source.path, file));
     case SourceKind::pvc:

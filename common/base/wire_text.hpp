@@ -11,6 +11,9 @@ namespace base {
 /// Equal where upper and lower case of ASCII letters are one, as in the field names of HTTP (RFC 9110, 5.1).
 [[nodiscard]] bool same_word(std::string_view a, std::string_view b);
 
+/// Every byte but letters, digits, `-._~` and those in `kept` as an escape of URLs (RFC 3986, 2.1).
+[[nodiscard]] std::string encode_percent(std::string_view text, std::string_view kept = {});
+
 /// Without the escapes of URLs (RFC 3986, 2.1); one that is none stays as it is written. The result may hold any byte.
 [[nodiscard]] std::string decode_percent(std::string_view text);
 

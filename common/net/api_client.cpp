@@ -7,6 +7,7 @@
 #include "common/base/file.hpp"
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
+#include "common/base/wire_text.hpp"
 
 namespace net {
 namespace {
@@ -27,7 +28,7 @@ class Query {
     if (value.empty()) return *this;
     text_ += text_.empty() ? '?' : '&';
     text_.append(key) += '=';
-    text_ += percent_encode(value);
+    text_ += base::encode_percent(value);
     return *this;
   }
   [[nodiscard]] const std::string& text() const { return text_; }

@@ -18,12 +18,6 @@ std::vector<Owned<X509>> read_certificates(const std::string& pem) {
   return found;
 }
 
-bool is_ip_address(const std::string& host) {
-  std::array<unsigned char, 16> address{};
-  return inet_pton(AF_INET, host.c_str(), address.data()) == 1 ||
-         inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
-}
-
 base::Result<> trust(SSL_CTX* context, const ClientTls& tls, const std::string& host) {
   const auto authorities = read_certificates(tls.ca_pem);
   if (authorities.empty()) return base::fail("no certificate authority to trust", host, "give its certificate as PEM");
@@ -55,6 +49,12 @@ base::Result<> identify(SSL_CTX* context, const ClientTls& tls, const std::strin
 }
 
 }  // namespace
+
+bool is_ip_address(const std::string& host) {
+  std::array<unsigned char, 16> address{};
+  return inet_pton(AF_INET, host.c_str(), address.data()) == 1 ||
+         inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
+}
 
 base::Result<std::shared_ptr<SSL_CTX>> make_client_context(const ClientTls& tls, const std::string& host) {
   std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_client_method()), FreeOpenSsl{});

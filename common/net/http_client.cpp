@@ -30,12 +30,6 @@ using Steady = std::chrono::steady_clock;
 constexpr std::chrono::seconds kLongestIdle{60};
 constexpr std::size_t kLargestStreamError = std::size_t{1} << 20U;
 
-bool is_ip_address(const std::string& host) {
-  std::array<unsigned char, 16> address{};
-  return inet_pton(AF_INET, host.c_str(), address.data()) == 1 ||
-         inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
-}
-
 /// The library's client with a TLS of ours below it: one context for all connections of a server, a buffer to read
 /// from (the library takes heads byte by byte), a request in one write.
 class TlsClient final : public httplib::ClientImpl {
@@ -284,21 +278,6 @@ base::Result<ServerUrl> parse_server_url(std::string_view text) {
   }
   if (url.host.empty() || url.port < 1 || url.port > 65535) return base::fail("host or port is missing", where);
   return url;
-}
-
-std::string percent_encode(std::string_view text) {
-  constexpr std::string_view kUnreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    if (kUnreserved.find(c) != kUnreserved.npos) {
-      out += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out += {'%', kHex[byte >> 4U], kHex[byte & 15U]};
-    }
-  }
-  return out;
 }
 
 std::optional<std::string_view> HttpResponse::header(std::string_view name) const {

@@ -28,9 +28,6 @@ struct ServerUrl {
 
 [[nodiscard]] base::Result<ServerUrl> parse_server_url(std::string_view text);
 
-/// Percent-encodes everything but unreserved characters: for one path segment or one query value.
-[[nodiscard]] std::string percent_encode(std::string_view text);
-
 struct HttpHeader {
   std::string name;
   std::string value;

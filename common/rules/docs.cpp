@@ -61,8 +61,8 @@ std::string_view scope_words(Scope scope) {
 std::string row(const Rule& rule) {
   std::string message = words(rule.message);
   if (!rule.fix.empty()) message += "; " + words(rule.fix);
-  return "| `" + std::string(rule.id) + "` | " + (rule.severity == Severity::error ? "error" : "warning") + " | " +
-         cell(rule.judges) + " | " + cell(message) + " | " + code(rule.good) + " | " + code(rule.bad) + " | " +
+  return "| `" + std::string(rule.id) + "` | " + std::string(to_string(rule.severity)) + " | " + cell(rule.judges) +
+         " | " + cell(message) + " | " + code(rule.good) + " | " + code(rule.bad) + " | " +
          (rule.kind == api::Kind::model ? "" : std::string(scope_words(rule.scope))) + " |\n";
 }
 

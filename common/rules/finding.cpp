@@ -27,6 +27,7 @@ const ReasonWords& words(Reason reason) { return kReasons[static_cast<std::size_
 
 }  // namespace
 
+std::string_view to_string(Severity severity) { return severity == Severity::error ? "error" : "warning"; }
 std::string_view to_string(Reason reason) { return words(reason).name; }
 std::string_view message_head(Reason reason) { return words(reason).head; }
 

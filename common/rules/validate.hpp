@@ -11,6 +11,8 @@
 namespace rules {
 
 enum class Severity { error, warning };
+/// "error" or "warning".
+[[nodiscard]] std::string_view to_string(Severity severity);
 
 /// Kubernetes' words for the cause of a rejection (metav1.CauseType).
 enum class Reason { invalid, required, forbidden, duplicate, not_supported, type_invalid, too_long, too_many };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/log.hpp"
+#include "common/base/wire_text.hpp"
 #include "reconciler/apply/conflict.hpp"
 #include "reconciler/apply/event_body.hpp"
 
@@ -215,7 +216,7 @@ Outcome Applier::write_status(const Key& key, const ObjectMeta& meta, const Deci
 
 void Applier::record_events(const Key& key, const ObjectMeta& meta, const std::vector<Event>& events) {
   for (const auto& event : events)
-    record_event_("/api/v1/namespaces/" + net::percent_encode(key.namespace_) + "/events",
+    record_event_("/api/v1/namespaces/" + base::encode_percent(key.namespace_) + "/events",
                   event_body(key, meta, event, clock_.wall()));
 }
 

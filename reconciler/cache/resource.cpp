@@ -1,6 +1,6 @@
 #include "reconciler/cache/resource.hpp"
 
-#include "common/net/http_client.hpp"
+#include "common/base/wire_text.hpp"
 
 namespace reconciler {
 namespace {
@@ -52,12 +52,12 @@ Resource resource_of(Kind kind) {
 std::string collection_path(Resource resource, std::string_view namespace_) {
   const auto& row = info(resource);
   std::string path(row.group_path);
-  if (!namespace_.empty()) path.append("/namespaces/").append(net::percent_encode(namespace_));
+  if (!namespace_.empty()) path.append("/namespaces/").append(base::encode_percent(namespace_));
   return path.append("/").append(row.plural);
 }
 
 std::string object_path(Resource resource, std::string_view namespace_, std::string_view name) {
-  return collection_path(resource, namespace_).append("/").append(net::percent_encode(name));
+  return collection_path(resource, namespace_).append("/").append(base::encode_percent(name));
 }
 
 }  // namespace reconciler

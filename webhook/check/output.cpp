@@ -7,6 +7,7 @@
 #include <string>
 
 #include "common/base/text.hpp"
+#include "common/base/wire_text.hpp"
 #include "common/rules/rule.hpp"
 
 namespace webhook {
@@ -14,11 +15,9 @@ namespace {
 
 constexpr std::size_t kMaxLineShown = 160;
 
-std::string_view word(rules::Severity severity) { return severity == rules::Severity::error ? "error" : "warning"; }
-
 void write_text(const std::vector<LocatedFinding>& findings, const LineOf& line_of, std::ostream& out) {
   for (const auto& found : findings) {
-    out << found.file << ':' << found.mark.line << ':' << found.mark.column << ": " << word(found.finding.severity)
+    out << found.file << ':' << found.mark.line << ':' << found.mark.column << ": " << to_string(found.finding.severity)
         << ": " << found.finding.text() << " [" << found.finding.rule << "]\n";
     if (found.mark.column > kMaxLineShown) continue;
     const std::string line = base::to_utf8(line_of(found.file, found.mark.line).substr(0, 8 * kMaxLineShown));
@@ -80,7 +79,7 @@ void write_json(const std::vector<LocatedFinding>& findings, std::ostream& out) 
       member(writer, "file", file);
       member(writer, "line", mark.line);
       member(writer, "column", mark.column);
-      member(writer, "severity", word(finding.severity));
+      member(writer, "severity", to_string(finding.severity));
       member(writer, "rule", finding.rule);
       member(writer, "object", object);
       member(writer, "path", finding.path);
@@ -91,22 +90,6 @@ void write_json(const std::vector<LocatedFinding>& findings, std::ostream& out) 
     }
     writer.EndArray();
   }) << "\n";
-}
-
-/// A file's name as the relative or absolute URI that SARIF asks for (RFC 3986).
-std::string to_uri(std::string_view name) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : name) {
-    if (kPlain.contains(c)) {
-      out += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out += {'%', kDigits[byte >> 4U], kDigits[byte & 15U]};
-    }
-  }
-  return out;
 }
 
 void write_sarif_rules(Writer& writer, const std::vector<LocatedFinding>& findings) {
@@ -126,13 +109,13 @@ void write_sarif_rules(Writer& writer, const std::vector<LocatedFinding>& findin
 void write_sarif_result(Writer& writer, const LocatedFinding& found) {
   writer.StartObject();
   member(writer, "ruleId", found.finding.rule);
-  member(writer, "level", word(found.finding.severity));
+  member(writer, "level", to_string(found.finding.severity));
   object(writer, "message", [&] { member(writer, "text", found.finding.text()); });
   writer.Key("locations");
   writer.StartArray();
   writer.StartObject();
   object(writer, "physicalLocation", [&] {
-    object(writer, "artifactLocation", [&] { member(writer, "uri", to_uri(found.file)); });
+    object(writer, "artifactLocation", [&] { member(writer, "uri", base::encode_percent(found.file, "/")); });
     object(writer, "region", [&] {
       member(writer, "startLine", found.mark.line);
       member(writer, "startColumn", found.mark.column);
@@ -191,8 +174,8 @@ std::string escaped(std::string_view text, bool property) {
 
 void write_github(const std::vector<LocatedFinding>& findings, std::ostream& out) {
   for (const auto& found : findings) {
-    out << "::" << word(found.finding.severity) << " file=" << escaped(found.file, true) << ",line=" << found.mark.line
-        << ",col=" << found.mark.column << ",title=" << escaped(found.finding.rule, true)
+    out << "::" << to_string(found.finding.severity) << " file=" << escaped(found.file, true)
+        << ",line=" << found.mark.line << ",col=" << found.mark.column << ",title=" << escaped(found.finding.rule, true)
         << "::" << escaped(found.finding.text(), false) << "\n";
   }
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "common/base/json.hpp"
+#include "common/base/wire_text.hpp"
 #include "common/net/http_client.hpp"
 
 namespace agent {
@@ -30,7 +31,7 @@ net::HttpClientOptions options(const std::string& url, milliseconds patience) {
 }
 
 std::string metrics_target(std::string_view model) {
-  return "/metrics?model=" + net::percent_encode(model) + "&autoload=false";
+  return "/metrics?model=" + base::encode_percent(model) + "&autoload=false";
 }
 
 double value_of(std::string_view metrics, std::string_view name) {

@@ -57,11 +57,6 @@ TEST_CASE("a server URL is taken apart") {
     CHECK_FALSE(net::parse_server_url(wrong));
 }
 
-TEST_CASE("percent_encode leaves only unreserved characters") {
-  CHECK(net::percent_encode("a-Z_0.~") == "a-Z_0.~");
-  CHECK(net::percent_encode("a=b,c/d e\n") == "a%3Db%2Cc%2Fd%20e%0A");
-}
-
 TEST_CASE("a request reaches the server whole, and its answer comes back") {
   net::Server server({.listen = "127.0.0.1:0"});
   server.route("PATCH", "/thing", [](const net::Request& request) {
