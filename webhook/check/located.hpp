@@ -23,7 +23,7 @@ struct LocatedFinding {
   std::string file;
   Mark mark;
   rules::Finding finding;
-  /// "InferenceService edge/multi"; empty for what is wrong with the file itself.
+  /// "InferenceService multi"; empty for what is wrong with the file itself.
   std::string object;
 };
 

@@ -17,8 +17,8 @@ constexpr const char* kFooter = R"(Sources:
   hf://org/repo[@rev][/file.gguf]   Hugging Face, also by web URL, or org/repo with --file
   s3://bucket/key                   any S3 service, path style
   pvc://claim/path/file.gguf        files that are there: verified below --to, nothing is written
-Environment: HF_TOKEN, HF_ENDPOINT; AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION,
-  AWS_ENDPOINT_URL; http_proxy, https_proxy, all_proxy, no_proxy.
+Environment: HF_TOKEN, HF_ENDPOINT; AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION
+  or AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL; http_proxy, https_proxy, all_proxy, no_proxy.
 Exit status: 0 done, 1 a retry may help (run it again: it resumes), 2 final.
 By hand: model-fetch --source hf://org/repo/model.gguf --to /mnt/models --name my-model)";
 
