@@ -27,7 +27,8 @@ class Reflector {
     std::chrono::milliseconds longest_retry{std::chrono::seconds{15}};
   };
 
-  /// Called with the resource's word and a reason each time that its list or watch starts again after an end that was not planned.
+  /// Called with the resource's word and a reason each time that its list or watch starts again after an end that was
+  /// not planned.
   using Restarted = std::function<void(std::string_view resource, std::string_view reason)>;
 
   Reflector(net::ApiClient& api, ClusterCache& cache, Resource resource, std::string name_space, Timing timing,

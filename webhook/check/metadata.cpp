@@ -24,6 +24,7 @@ bool is_name_prefix(std::string_view text) {
 void judge(const JsonValue& metadata, const FieldPath& path, std::vector<rules::Finding>& out) {
   rules::Report report(out);
   rules::check_schema(api::object_meta_schema(), metadata, path, report);
+  if (!metadata.IsObject()) return;
   report.rule = &rules::rule("schema-required");
   const auto is_there = [&](std::string_view field) {
     const JsonValue* value = rules::present(metadata, field);
@@ -55,12 +56,7 @@ void check_metadata(const CheckedObject& object, std::vector<LocatedFinding>& ou
   const Node* node = object.node->find("metadata");
   const bool is_there = node != nullptr && node->kind != Node::Kind::null;
   std::vector<rules::Finding> found;
-  if (is_there && node->kind != Node::Kind::map) {
-    rules::Report report(found);
-    rules::check_schema(api::object_meta_schema(), to_json(*node), path, report);
-  } else {
-    judge(is_there ? to_json(*node) : base::JsonDocument(rapidjson::kObjectType), path, found);
-  }
+  judge(is_there ? to_json(*node) : base::JsonDocument(rapidjson::kObjectType), path, found);
   for (auto& finding : found) {
     const Mark mark = locate(*object.node, finding.path);
     out.push_back({object.file, mark, std::move(finding), ""});
