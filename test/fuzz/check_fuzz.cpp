@@ -1,19 +1,11 @@
 // Any bytes as a file of `webhook check`: an exit status, never a crash; what --defaults prints can be read again.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <sstream>
 #include <string>
 
+#include "test/fuzz/require.hpp"
 #include "webhook/check/check.hpp"
-
-namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
-
-}  // namespace
 
 // The first byte says which format.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,12 +9,9 @@
 #include "common/api/llama_flags.hpp"
 #include "common/api/llama_values.hpp"
 #include "common/api/preset.hpp"
+#include "test/fuzz/require.hpp"
 
 namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 /// What an INI reader makes of `key = value`: comments and outer blanks are gone.
 std::string read_back(std::string_view value) {

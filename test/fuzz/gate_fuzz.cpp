@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -14,14 +13,11 @@
 #include "reconciler/pod/agent/gate/chunks.hpp"
 #include "reconciler/pod/agent/gate/forward.hpp"
 #include "reconciler/pod/agent/gate/gate_rules.hpp"
+#include "test/fuzz/require.hpp"
 
 namespace {
 
 constexpr std::size_t kLongestName = 1024;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 /// The last member of a name counts, as for llama-server's parser.
 const base::JsonValue* last_member(const base::JsonValue& object, std::string_view name) {

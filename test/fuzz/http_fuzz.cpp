@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,14 +10,11 @@
 #include "common/base/log.hpp"
 #include "common/net/framer.hpp"
 #include "common/net/http_engine.hpp"
+#include "test/fuzz/require.hpp"
 
 namespace {
 
 constexpr net::FrameLimits kLimits{.head_bytes = 4096, .body_bytes = 1024};
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 net::HttpEngine& engine() {
   static net::HttpEngine* const kEngine = [] {

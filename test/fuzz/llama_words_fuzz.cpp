@@ -1,7 +1,6 @@
 // Any bytes as what llama-server says (a listing, a line of the event stream, a log, metrics) and as the mounted
 // preset.
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
 #include "reconciler/pod/agent/child_logs.hpp"
@@ -9,12 +8,9 @@
 #include "reconciler/pod/agent/llama_server.hpp"
 #include "reconciler/pod/agent/model_metrics.hpp"
 #include "reconciler/pod/agent/preset.hpp"
+#include "test/fuzz/require.hpp"
 
 namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 void check_preset(std::string_view text) {
   const auto preset = agent::parse_preset(text);

@@ -1,18 +1,14 @@
 // Any bytes as a review, and any bytes as the object of a well-formed one: an answer or one sentence, never a crash.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "common/base/json.hpp"
+#include "test/fuzz/require.hpp"
 #include "webhook/admission.hpp"
 
 namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 void answer(std::string_view text) {
   const auto review = webhook::decode_review(text);

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
 #include "common/api/inference_service.hpp"
@@ -11,14 +10,7 @@
 #include "common/base/json.hpp"
 #include "common/rules/defaults.hpp"
 #include "common/rules/denial.hpp"
-
-namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
-
-}  // namespace
+#include "test/fuzz/require.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   auto object = base::parse_json({reinterpret_cast<const char*>(data), size}, "input");
