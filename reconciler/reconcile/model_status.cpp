@@ -240,7 +240,7 @@ void decide_model_status(const Settings& settings, const ObservedModel& observed
   if (decision.status_can_wait) decision.status_mark = mark_of(std::move(status));
   const auto before = previous.find("phase");
   if (before != previous.end() && *before == phase) return;
-  if (seen.state == ModelState::available) decision.events.push_back({false, "Ready", seen.message});
+  // That the files are there is told on the services, whose users wait for them.
   if (seen.state == ModelState::failed) decision.events.push_back({true, seen.reason, seen.message});
 }
 

@@ -97,6 +97,22 @@ TEST_CASE("a Model's status waits for what comes next, unless nothing does") {
   CHECK_FALSE(decide(scene).status_can_wait);
 }
 
+TEST_CASE("a Model's failure is an Event of its own, and its files are one of the services that wait for them") {
+  Scene failed = scene_of("a");
+  failed.fail_job("a", "Unauthorized", "401 at models.example: correct spec.sourceSecretRef");
+  const auto events = decide(failed).events;
+  REQUIRE(events.size() == 1);
+  CHECK(events.front().warning);
+  CHECK(events.front().reason == "Unauthorized");
+
+  Scene ready = scene_of("a");
+  ready.add_fetched("a");
+  CHECK(decide(ready).events.empty());
+  const auto told = ready.decide().events;
+  REQUIRE_FALSE(told.empty());
+  CHECK(told.front().reason == "ModelAvailable");
+}
+
 TEST_CASE("beside another operator a Model's status is not ours") {
   Scene scene = scene_of("a");
   scene.add_fetched("a");

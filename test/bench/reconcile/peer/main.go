@@ -122,7 +122,7 @@ func main() {
 			}
 			return nil
 		})).
-		Complete(&modelReconciler{Client: manager.GetClient(), recorder: manager.GetEventRecorder("peer")})
+		Complete(&modelReconciler{Client: manager.GetClient()})
 	if err != nil {
 		log.Fatal(err)
 	}

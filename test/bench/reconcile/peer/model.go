@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/events"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,7 +17,6 @@ import (
 // modelReconciler records what fetch Jobs said, and keeps the status of Models.
 type modelReconciler struct {
 	client.Client
-	recorder events.EventRecorder
 }
 
 func (r *modelReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
@@ -72,9 +70,6 @@ func (r *modelReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	}
 	if err := r.Status().Patch(ctx, model, client.MergeFrom(before)); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
-	}
-	if before.Status.Phase != model.Status.Phase && model.Status.Phase == "Ready" {
-		r.recorder.Eventf(model, nil, corev1.EventTypeNormal, "Ready", "Reconcile", found.Message)
 	}
 	return ctrl.Result{}, nil
 }
