@@ -42,7 +42,9 @@ std::int64_t load_timeout(const Plan& plan) {
     const auto found = probe.find(key);
     return found != probe.end() && found->is_number_integer() ? found->get<std::int64_t>() : otherwise;
   };
-  return std::max<std::int64_t>(1, number("periodSeconds", 10) * number("failureThreshold", 3));
+  // What the agent takes.
+  constexpr std::int64_t kLongest = 86'400;
+  return std::clamp<std::int64_t>(number("periodSeconds", 10) * number("failureThreshold", 3), 1, kLongest);
 }
 
 json mount(std::string_view name, std::string_view path, bool read_only) {

@@ -620,6 +620,20 @@ TEST_CASE("probes of the user's stand in the place of ours, and extra volumes be
   CHECK(named(server["volumeMounts"], "model-cache")["readOnly"] == true);
 }
 
+TEST_CASE("a startup probe of any budget gives the agent a load timeout that it takes") {
+  const auto timeout = [](const char* probe) {
+    const auto pod = pod_of(
+        with_spec(R"("probeOverrides": {"startup": {"tcpSocket": {"port": "llama"}, )" + std::string(probe) + "}}"));
+    const auto args = pod["initContainers"][0]["args"].get<std::vector<std::string>>();
+    const auto at = std::ranges::find(args, "--load-timeout-seconds");
+    REQUIRE(at != args.end());
+    return *(at + 1);
+  };
+  CHECK(timeout(R"("periodSeconds": 10, "failureThreshold": 10000)") == "86400");
+  CHECK(timeout(R"("periodSeconds": 2147483647, "failureThreshold": 2147483647)") == "86400");
+  CHECK(timeout(R"("periodSeconds": 1, "failureThreshold": 1)") == "1");
+}
+
 TEST_CASE("without autoscaling the HPA goes, and the number of replicas is the spec's again") {
   Scene scene = with_spec(R"("replicas": 2)");
   scene.roll_out(4);
