@@ -5,8 +5,11 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <ranges>
+#include <vector>
 
 #include "common/base/text.hpp"
 
@@ -75,7 +78,9 @@ std::size_t count_plain(const char* text) {
   return static_cast<std::size_t>(std::countr_zero(marks & kHighBits)) / 8;
 }
 
-/// The text that is parsed in place. The reader validates strings byte by byte; plain runs never reach it.
+/// The text that is parsed in place. The reader validates strings byte by byte; plain runs never reach it. Of what
+/// escapes stand for it does not see when a low surrogate stands alone: as UTF-8 that is 0xED and a byte from 0xA0 on,
+/// and no text.
 class PlaceStream : public rapidjson::InsituStringStream {
  public:
   using GenericInsituStringStream::GenericInsituStringStream;
@@ -87,10 +92,14 @@ class PlaceStream : public rapidjson::InsituStringStream {
   }
   /// Multi-byte characters come in several calls, so only behind ASCII (and not behind the end) is a run looked for.
   void Put(char c) {
-    *dst_++ = c;
     const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0xA0 && static_cast<unsigned char>(dst_[-1]) == 0xED) lone_surrogate_ = Tell();
+    *dst_++ = c;
     if (byte != 0 && byte < 0x80) take_plain();
   }
+
+  /// Where a surrogate without its other half ended; 0 for nowhere.
+  [[nodiscard]] std::size_t lone_surrogate() const { return lone_surrogate_; }
 
  private:
   void take_plain() {
@@ -101,6 +110,8 @@ class PlaceStream : public rapidjson::InsituStringStream {
       dst_ += count;
     }
   }
+
+  std::size_t lone_surrogate_ = 0;
 };
 
 }  // namespace
@@ -125,6 +136,8 @@ Result<JsonDocument> parse_json(std::string_view text, std::string_view where) {
   // A zero byte looks like the end to the parser.
   if (!result.IsError() && stream.Tell() != text.size())
     result.Set(rapidjson::kParseErrorDocumentRootNotSingular, stream.Tell());
+  if (!result.IsError() && stream.lone_surrogate() != 0)
+    result.Set(rapidjson::kParseErrorStringUnicodeSurrogateInvalid, stream.lone_surrogate());
   if (result.IsError()) {
     return fail("not JSON: " + std::string(rapidjson::GetParseError_En(result.Code())) + " at byte " +
                     std::to_string(result.Offset()),
@@ -159,6 +172,27 @@ std::string string_at(const JsonValue& value, std::initializer_list<std::string_
 
 std::int64_t int_at(const JsonValue& value, std::initializer_list<std::string_view> keys, std::int64_t otherwise) {
   return as_int(find_path(value, keys)).value_or(otherwise);
+}
+
+bool same_value(const JsonValue& a, const JsonValue& b) {
+  if (a.IsArray() && b.IsArray()) return std::ranges::equal(a.GetArray(), b.GetArray(), same_value);
+  if (!a.IsObject() || !b.IsObject()) return a == b;
+  if (a.MemberCount() != b.MemberCount()) return false;
+  const auto same_key = [](const auto& x, const auto& y) { return as_string(&x.name) == as_string(&y.name); };
+  const auto same = [&](const auto& x, const auto& y) { return same_key(x, y) && same_value(x.value, y.value); };
+  const auto left = a.GetObject();
+  const auto right = b.GetObject();
+  const auto [x, y] = std::ranges::mismatch(left, right, same_key);
+  const auto in_step = std::ranges::subrange(left.begin(), x);
+  if (!std::ranges::equal(in_step, std::ranges::subrange(right.begin(), y), same)) return false;
+  const auto sorted = [](auto from, auto to) {
+    std::vector<const JsonValue::Member*> rest;
+    for (; from != to; ++from) rest.push_back(&*from);
+    std::ranges::stable_sort(rest, {}, [](const auto* member) { return *as_string(&member->name); });
+    return rest;
+  };
+  return std::ranges::equal(sorted(x, left.end()), sorted(y, right.end()),
+                            [&](const auto* one, const auto* other) { return same(*one, *other); });
 }
 
 std::string to_text(const JsonValue& value) {

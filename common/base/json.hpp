@@ -48,6 +48,10 @@ inline constexpr int kMaxJsonDepth = 512;
 [[nodiscard]] std::int64_t int_at(const JsonValue& value, std::initializer_list<std::string_view> keys,
                                   std::int64_t otherwise = 0);
 
+/// Whether two values are the same, whatever the order of members. For n members n log n, and n where both have one
+/// order: RapidJSON's own `==` is quadratic.
+[[nodiscard]] bool same_value(const JsonValue& a, const JsonValue& b);
+
 /// Compact JSON text of a value.
 [[nodiscard]] std::string to_text(const JsonValue& value);
 

@@ -57,7 +57,7 @@ bool spec_unchanged(const base::JsonValue& old_object, const base::JsonValue& ne
   const base::JsonValue* before = base::find(old_object, "spec");
   const base::JsonValue* after = base::find(new_object, "spec");
   if (before == nullptr || after == nullptr) return before == after;
-  return *before == *after;
+  return base::same_value(*before, *after);
 }
 
 }  // namespace rules

@@ -82,6 +82,18 @@ TEST_CASE("strings of every length, at every place, are what the library alone r
   }
 }
 
+TEST_CASE("half of a surrogate pair is no text") {
+  CHECK(base::parse_json(R"(["\ud83d\ude00"])", "test"));
+  CHECK(base::parse_json(R"(["\ud7ff\ue000"])", "test"));
+  CHECK(base::parse_json("[\"\xed\x9f\xbf\xee\x80\x80\"]", "test"));
+  for (const char* text : {R"(["\udddd"])", R"({"a\udc00":1})", R"(["\ud83d"])", R"(["\ud83dx"])",
+                           R"(["\ud83d\ud83d"])", R"(["x\ude00\ud83d"])"}) {
+    const auto document = base::parse_json(text, "test");
+    REQUIRE_FALSE(document);
+    CHECK_THAT(document.error().to_string(), ContainsSubstring("surrogate"));
+  }
+}
+
 TEST_CASE("a parse error names its place") {
   const auto document = base::parse_json(R"({"a": tru})", "review");
   REQUIRE_FALSE(document);
@@ -96,4 +108,42 @@ TEST_CASE("a parse error names its place") {
 TEST_CASE("quoting gives valid JSON for any bytes") {
   CHECK(base::quote_json("a\"b\n") == R"("a\"b\n")");
   CHECK(base::quote_json("\xff") == "\"\xEF\xBF\xBD\"");
+}
+
+TEST_CASE("two values are the same whatever the order of members, at any depth") {
+  const auto same = [](std::string_view a, std::string_view b) {
+    const auto left = base::parse_json(a, "a");
+    const auto right = base::parse_json(b, "b");
+    REQUIRE((left && right));
+    CHECK(base::same_value(*left, *right) == base::same_value(*right, *left));
+    CHECK(base::same_value(*left, *right) == (*left == *right));
+    return base::same_value(*left, *right);
+  };
+  CHECK(same(R"({"a":1,"b":{"c":[1,{"d":null,"e":"x"}]}})", R"({"b":{"c":[1,{"e":"x","d":null}]},"a":1})"));
+  CHECK(same(R"({"a":1,"b":2,"c":3,"d":4})", R"({"a":1,"c":3,"b":2,"d":4})"));
+  CHECK(same("{}", "{}"));
+  CHECK(same("[]", "[]"));
+  CHECK_FALSE(same("{}", "[]"));
+  CHECK_FALSE(same(R"({"a":1,"b":2})", R"({"a":1,"b":3})"));
+  CHECK_FALSE(same(R"({"a":1,"b":2})", R"({"a":1,"c":2})"));
+  CHECK_FALSE(same(R"({"a":1,"b":2})", R"({"b":1,"a":2})"));
+  CHECK_FALSE(same(R"({"a":1})", R"({"a":1,"b":2})"));
+  CHECK_FALSE(same("[1,2]", "[2,1]"));
+  CHECK_FALSE(same("[1]", "[1,1]"));
+  CHECK_FALSE(same(R"({"a":null})", R"({"a":false})"));
+  CHECK_FALSE(same(R"({"a":"1"})", R"({"a":1})"));
+}
+
+TEST_CASE("a hundred thousand members are compared at once, in one order and in another") {
+  const auto labels = [](int from, int to, int step) {
+    std::string text;
+    for (int i = from; i != to; i += step) text += (text.empty() ? "" : ",") + ("\"k" + std::to_string(i) + "\":\"v\"");
+    return base::parse_json("{" + text + "}", "labels");
+  };
+  const auto up = labels(0, 100'000, 1);
+  REQUIRE(up);
+  // Pair by pair these are 10^10 steps: the test would not end.
+  CHECK(base::same_value(*up, *labels(0, 100'000, 1)));
+  CHECK(base::same_value(*up, *labels(99'999, -1, -1)));
+  CHECK_FALSE(base::same_value(*up, *labels(1, 100'001, 1)));
 }
