@@ -37,7 +37,7 @@ bool is_below(std::string_view path, std::string_view folder) {
 std::string join(const std::vector<std::string>& parts, std::string_view separator) {
   std::string out;
   for (const auto& part : parts) {
-    if (!out.empty()) out += separator;
+    if (&part != &parts.front()) out += separator;
     out += part;
   }
   return out;

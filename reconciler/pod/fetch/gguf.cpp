@@ -119,6 +119,9 @@ void skip_array(Cursor& cursor) {
   const auto type = cursor.number<std::uint32_t>();
   const auto count = cursor.number<std::uint64_t>();
   if (type != kString) return cursor.skip_items(count, scalar_size(type));
+  // The largest vocabularies have a million; of a file of zeros a count that it names itself would be hours of steps.
+  constexpr std::uint64_t kMostTexts = std::uint64_t{1} << 24U;
+  if (count > kMostTexts) throw Broken{"its header holds a list of " + std::to_string(count) + " texts"};
   for (std::uint64_t i = 0; i < count; ++i) cursor.skip(cursor.number<std::uint64_t>());
 }
 

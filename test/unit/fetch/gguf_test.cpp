@@ -71,3 +71,24 @@ TEST_CASE("a file that is no GGUF is called what it is") {
   CHECK(fetch::describe_wrong_start("") == "empty");
   CHECK_FALSE(fetch::describe_wrong_start("\x01\x02\x03\x80").empty());
 }
+
+TEST_CASE("a list of texts without end in a file of zeros is refused before it is walked") {
+  std::string head("GGUF\3\0\0\0", 8);
+  const auto append = [&](auto number) { head.append(reinterpret_cast<const char*>(&number), sizeof number); };
+  append(std::uint64_t{0});  // tensors
+  append(std::uint64_t{1});  // entries
+  append(std::uint64_t{1});
+  head += "k";
+  append(std::uint32_t{9});  // a list
+  append(std::uint32_t{8});  // of texts
+  append(std::uint64_t{1} << 32U);
+  const std::uint64_t size = std::uint64_t{40} << 30U;
+  const auto read = [&](std::uint64_t offset, char* into, std::size_t wanted) -> std::size_t {
+    std::memset(into, 0, wanted);
+    if (offset < head.size()) head.copy(into, wanted, static_cast<std::size_t>(offset));
+    return wanted;
+  };
+  const auto header = fetch::read_gguf(read, size);
+  REQUIRE_FALSE(header);
+  CHECK_THAT(header.error(), ContainsSubstring("a list of 4294967296 texts"));
+}
