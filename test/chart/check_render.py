@@ -101,6 +101,31 @@ class Render(unittest.TestCase):
             container = one(rendered("everything"), "Deployment", f"llmkube-router-{name}")["spec"]["template"]["spec"]["containers"][0]
             self.assertIn("--runtime-image=cuda=mirror.example:5000/edge/ggml-org/llama.cpp:server-cuda-b11669", container["args"])
 
+    def test_names_that_yaml_takes_for_something_else(self):
+        """A namespace may be called 123, and a registry may be an IPv6 address; a release's name may have dots, a Service's may not."""
+        done = tools.helm("template", "r.1", tools.CHART, "-n", "123", "-f", f"{tools.VALUES}/everything.yaml", "-f", f"{tools.VALUES}/own-secret.yaml",
+                          "--set", "imageRegistry=[fd00::1]:5000", "--set-string",
+                          "watchNamespaces={456},nameOverride=1,webhook.priorityClassName=2,certificates.secret.name=3")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        objects = [o for o in yaml.safe_load_all(done.stdout) if o]
+        for o in objects:
+            metadata = o["metadata"]
+            self.assertNotIn(".", metadata["name"] if o["kind"] == "Service" else "")
+            self.assertIn(metadata.get("namespace", "123"), ("123", "456"))
+            for value in [*metadata["labels"].values(), *metadata.get("annotations", {}).values()]:
+                self.assertIsInstance(value, str, metadata["name"])
+        pod = one(objects, "Deployment", "r-1-webhook")["spec"]["template"]["spec"]
+        self.assertEqual((pod["priorityClassName"], pod["volumes"][0]["secret"]["secretName"]), ("2", "3"))
+        self.assertTrue(pod["containers"][0]["image"].startswith("[fd00::1]:5000/llmkube-router@sha256:"))
+
+    def test_the_reconciler_reaches_its_pods_on_any_port(self):
+        """llama-server's port under policy Direct is spec.containerPort; and the API server's is the site's."""
+        for settings, ports in (((), [443, 6443]), (("networkPolicies.apiServerPorts={16443}",), [16443])):
+            api, _, pods = one(rendered("everything", *settings), "NetworkPolicy", "llmkube-router-reconciler")["spec"]["egress"]
+            self.assertEqual([port["port"] for port in api["ports"]], ports)
+            self.assertEqual(pods["to"][0]["podSelector"]["matchLabels"], {"app.kubernetes.io/managed-by": "llmkube-router"})
+            self.assertNotIn("ports", pods)
+
     def test_more_replicas_get_a_budget_and_are_spread(self):
         self.assertFalse(of_kind(rendered("defaults"), "PodDisruptionBudget"))
         self.assertEqual(len(of_kind(rendered("everything"), "PodDisruptionBudget")), 2)
@@ -168,6 +193,13 @@ class Webhooks(unittest.TestCase):
         for configuration in self.configurations("cert-manager"):
             self.assertEqual(configuration["metadata"]["annotations"]["cert-manager.io/inject-ca-from"],
                              f"{NAMESPACE}/llmkube-router-webhook")
+
+    def test_an_issuer_of_yours_needs_its_name(self):
+        for setting in ("kind=ClusterIssuer", "group=issuers.site.example"):
+            done = tools.helm("template", tools.RELEASE, tools.CHART, "-f", f"{tools.VALUES}/cert-manager.yaml",
+                              "--set", f"certificates.certManager.issuerRef.{setting}")
+            self.assertNotEqual(done.returncode, 0, setting)
+            self.assertIn("issuerRef.name is required", done.stderr)
 
     def test_cert_manager_signs_with_a_ca_that_keeps_its_key(self):
         certificates = {o["metadata"]["name"]: o["spec"] for o in of_kind(rendered("cert-manager"), "Certificate")}

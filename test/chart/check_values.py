@@ -58,12 +58,27 @@ class Values(unittest.TestCase):
                 self.assertIn("tpyo", done.stderr)
 
     def test_wrong_values_are_refused_and_named(self):
-        for setting in ("webhook.replicas=many", "modelCache.mode=both", "modelCache.size=100Gb", "image.digest=abc",
-                        "runtimes={mlx-router}", "certificates.mode=magic", "logLevel=loud", "webhook.timeoutSeconds=31"):
+        for setting in ("webhook.replicas=many", "modelCache.mode=both", "modelCache.size=100Gb", "modelCache.size=0Gi", "modelCache.size=500m",
+                        "image.digest=abc", "image.repository=site.example/router:1.0", "image.repository=https://site.example/router",
+                        "imageRegistry=https://site.example", "image.tag=-1", "runtimes={mlx-router}", "certificates.mode=magic",
+                        "certificates.secret.caBundle=LS0tLS1CRUdJTi", "clusterDomain=cluster.local.", "defaultFSGroup=2147483648",
+                        "nameOverride=My_Router", "fullnameOverride=my.router", "logLevel=loud", "webhook.timeoutSeconds=31",
+                        "webhook.resources.limits.memory=1Gb", "besideLLMKube.serviceAccount.name="):
             with self.subTest(setting):
                 done = tools.helm("template", "x", tools.CHART, "--set", setting)
                 self.assertNotEqual(done.returncode, 0)
                 self.assertIn("/" + setting.split("=")[0].replace(".", "/"), done.stderr)
+
+    def test_null_is_as_if_empty_or_named(self):
+        """Helm drops a key whose value is null: nothing of that may reach an object."""
+        groups = {path[:depth] for path in leaves(self.values) for depth in range(1, len(path))}
+        for path in sorted(groups.union(leaves(self.values))):
+            with self.subTest(".".join(path)):
+                done = tools.helm("template", "x", tools.CHART, "-f", f"{tools.VALUES}/everything.yaml", "--set", ".".join(path) + "=null")
+                if done.returncode:
+                    self.assertRegex(done.stderr, rf"at '/?{'/'.join(path[:-1])}': missing property '{path[-1]}'")
+                else:
+                    self.assertNotRegex(done.stdout, r"<nil>|: null\b|- null\b")
 
     def test_every_value_has_a_comment(self):
         self.assertEqual(values_table.without_comment(), [])

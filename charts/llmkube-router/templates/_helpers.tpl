@@ -2,7 +2,7 @@
 {{- define "router.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
-{{- default $full .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- default $full .Values.fullnameOverride | replace "." "-" | trunc 40 | trimSuffix "-" -}}
 {{- end }}
 
 {{/* Labels of a component: (dict "context" $ "component" "webhook"). */}}
@@ -15,8 +15,8 @@ app.kubernetes.io/part-of: llmkube-router
 {{- end }}
 
 {{- define "router.selectorLabels" -}}
-app.kubernetes.io/name: {{ default .context.Chart.Name .context.Values.nameOverride | trunc 63 | trimSuffix "-" }}
-app.kubernetes.io/instance: {{ .context.Release.Name }}
+app.kubernetes.io/name: {{ default .context.Chart.Name .context.Values.nameOverride | trunc 63 | trimSuffix "-" | quote }}
+app.kubernetes.io/instance: {{ .context.Release.Name | quote }}
 {{- with .component }}
 app.kubernetes.io/component: {{ . }}
 {{- end }}
@@ -38,7 +38,7 @@ app.kubernetes.io/component: {{ . }}
 {{/* The project's own image. */}}
 {{- define "router.image" -}}
 {{- $tag := default .Chart.AppVersion .Values.image.tag -}}
-{{- $version := ternary (printf "@%s" .Values.image.digest) (printf ":%s" $tag) (ne "" .Values.image.digest) -}}
+{{- $version := empty .Values.image.digest | ternary (printf ":%s" $tag) (printf "@%s" .Values.image.digest) -}}
 {{- $registry := default .Values.image.registry .Values.imageRegistry -}}
 {{- include "router.withRegistry" (dict "registry" $registry "image" (printf "%s%s" .Values.image.repository $version)) -}}
 {{- end }}
@@ -86,7 +86,7 @@ capabilities: {drop: [ALL]}
 imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
@@ -111,7 +111,7 @@ topologySpreadConstraints:
 {{- define "router.clientConfig" -}}
 service:
   name: {{ include "router.fullname" .context }}-webhook
-  namespace: {{ .context.Release.Namespace }}
+  namespace: {{ .context.Release.Namespace | quote }}
   path: {{ .path }}
   port: 443
 {{- if eq .context.Values.certificates.mode "secret" }}
@@ -135,7 +135,7 @@ namespaceSelector:
   matchExpressions:
     - key: kubernetes.io/metadata.name
       operator: NotIn
-      values: {{- append .Values.webhook.excludedNamespaces .Release.Namespace | uniq | sortAlpha | toYaml | nindent 8 }}
+      values: {{- append (default list .Values.webhook.excludedNamespaces) .Release.Namespace | uniq | sortAlpha | toYaml | nindent 8 }}
     {{- with .Values.watchNamespaces }}
     - key: kubernetes.io/metadata.name
       operator: In
