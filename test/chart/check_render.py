@@ -148,6 +148,11 @@ class Render(unittest.TestCase):
             done = tools.helm("template", tools.RELEASE, tools.CHART, "--kube-version", version, "--set", "besideLLMKube.enabled=true")
             self.assertEqual("needs Kubernetes 1.30 or newer" in done.stderr, refused, version)
 
+    def test_strategies_say_their_type(self):
+        """kubectl apply sends a patch of the strategy each time where it does not, and a GitOps tool sees a difference."""
+        for o in of_kind(rendered("defaults"), "Deployment"):
+            self.assertIn("type", o["spec"]["strategy"], o["metadata"]["name"])
+
     def test_pod_template_does_not_change_with_the_chart_version(self):
         """So that an upgrade that changes no template restarts nothing."""
         for o in of_kind(rendered("defaults"), "Deployment"):
