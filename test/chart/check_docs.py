@@ -169,8 +169,13 @@ class Docs(unittest.TestCase):
                 ("Progressing", "{observedGeneration = 1, conditions = {{type = 'Ready', status = 'True', message = ''}}}", ""),
                 ("Healthy", "{observedGeneration = 2, conditions = {{type = 'Degraded', status = 'False'}, "
                             "{type = 'Ready', status = 'True', message = ''}}}", ""),
-                ("Degraded", "{observedGeneration = 2, conditions = {{type = 'Ready', status = 'False', reason = 'ModelsFailed'}}}", ""),
-                ("Progressing", "{observedGeneration = 2, conditions = {{type = 'Ready', status = 'False', reason = 'ModelsPending'}}}", ""),
+                # somebody has to act, whatever the reason is
+                ("Degraded", "{observedGeneration = 2, conditions = {{type = 'Ready', status = 'False', reason = 'ImagePullFailed'}, "
+                             "{type = 'Degraded', status = 'True', reason = 'ImagePullFailed', message = ''}}}", ""),
+                ("Healthy", "{observedGeneration = 2, conditions = {{type = 'Degraded', status = 'True'}, "
+                            "{type = 'Ready', status = 'True', message = ''}}}", ""),
+                ("Progressing", "{observedGeneration = 2, conditions = {{type = 'Ready', status = 'False', reason = 'ModelsPending'}, "
+                                "{type = 'Degraded', status = 'False'}}}", ""),
                 ("Suspended", "{observedGeneration = 2, conditions = {{type = 'Ready', status = 'False', reason = 'Suspended'}}}",
                  "suspend = true")):
             with self.subTest(wanted, status=status):
