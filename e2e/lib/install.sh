@@ -44,14 +44,14 @@ clang++-16 clang-16
 /usr/lib/llvm-16/lib/clang/16/lib/linux/libclang_rt.fuzzer-x86_64.a libclang-rt-16-dev
 '
 
-apt_install() { # PACKAGE... — no service is started, no question asked
-  local policy=/usr/sbin/policy-rc.d ours='' rc=0
+apt_install() ( # PACKAGE... — no service is started, no question asked; in a shell of its own, which takes its policy away however it ends
+  policy=/usr/sbin/policy-rc.d mark='# of llmkube-router: while its packages are installed'
   [ "$(id -u)" -eq 0 ] || fail "not root, and missing: $*"
-  [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy; chmod 755 $policy; ours=1; }
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } || rc=$?
-  [ -z $ours ] || rm -f $policy
-  return $rc
-}
+  if [ ! -e $policy ] || grep -qxF "$mark" $policy; then
+    trap 'rm -f $policy' EXIT
+    printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >$policy; chmod 755 $policy; fi
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+)
 
 # need TABLE — installs the packages of the table's rows whose command or file is missing.
 need() {
