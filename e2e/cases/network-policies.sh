@@ -67,6 +67,9 @@ ready after
 answers after qwen3-7b-coder
 within 60 "the agent's word reaches the status" '"qwen3-7b-coder"' status after '[.status.models[] | select(.loaded) | .name]'
 pods after
+{ model phi4-mini; service direct phi4-mini; printf '  containerPort: 9000\n  router: {scheduling: {policy: Direct}}\n'; } | kubectl -n "$CLIENTS" apply -f - >/dev/null
+check "a service on a port of its own is Ready" 'condition met' kubectl -n "$CLIENTS" wait --for=condition=Ready isvc/direct --timeout=120s
+check "and the reconciler reaches it there" '^200$' from "$reconciler" "http://$(address "$CLIENTS" inference.llmkube.dev/service=direct):9000/health"
 check "a client in another namespace asks through the Service" '^200$' from "$client" "$(service_url "$NS" after)/v1/models"
 for each in "the webhook's|$webhook" "the reconciler's|$reconciler" "the agent's|$pod"; do
   check "${each%|*} metrics, from where Prometheus is" '^200$' from "$prometheus" "http://${each#*|}:8081/metrics"; done
