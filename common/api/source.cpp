@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <cstdio>
 
 #include "common/base/digest.hpp"
+#include "common/base/number.hpp"
 #include "common/base/wire_text.hpp"
 
 namespace api {
@@ -42,10 +42,7 @@ bool has_port(std::string_view authority) {
   const auto behind_address = authority.rfind(']');
   const auto colon = authority.find(':', behind_address == std::string_view::npos ? 0 : behind_address);
   if (colon == std::string_view::npos || colon + 1 == authority.size()) return true;
-  const auto digits = authority.substr(colon + 1);
-  unsigned port = 0;
-  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  return read.ec == std::errc{} && read.ptr == digits.data() + digits.size() && port >= 1 && port <= 65535;
+  return base::parse_number<std::uint16_t>(authority.substr(colon + 1)).value_or(0) != 0;
 }
 
 constexpr std::string_view kNeedsFiles = "list the file to use in spec.files";
@@ -172,13 +169,6 @@ std::string below(std::string_view folder, std::string_view file) {
   return std::string(folder) + "/" + std::string(file);
 }
 
-/// "NNNNN" as a number, at least 1.
-unsigned shard_number(std::string_view digits) {
-  unsigned value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  return error == std::errc{} && end == digits.data() + digits.size() ? value : 0;
-}
-
 }  // namespace
 
 base::Result<Source> parse_source(std::string_view source, bool has_files) {
@@ -234,8 +224,8 @@ std::vector<std::string> shards_of(std::string_view file) {
   std::vector<std::string> out;
   if (file.size() > kMark.size()) {
     const auto tail = file.substr(file.size() - kMark.size());
-    const unsigned number = shard_number(tail.substr(1, 5));
-    const unsigned count = shard_number(tail.substr(10, 5));
+    const auto number = base::parse_number<unsigned>(tail.substr(1, 5)).value_or(0);
+    const auto count = base::parse_number<unsigned>(tail.substr(10, 5)).value_or(0);
     const bool fits = tail.front() == '-' && tail.substr(6, 4) == "-of-" && tail.ends_with(".gguf");
     if (fits && number >= 1 && number <= count && count <= kMostShards) {
       const std::string stem(file.substr(0, file.size() - kMark.size()));

@@ -1,7 +1,8 @@
 #include "common/base/clock.hpp"
 
-#include <charconv>
 #include <cstdio>
+
+#include "common/base/number.hpp"
 
 namespace base {
 namespace {
@@ -27,12 +28,10 @@ std::string format_seconds(WallTime time) {
 
 /// Takes exactly `width` digits off the front of `text`.
 std::optional<int> take_digits(std::string_view& text, std::size_t width) {
-  if (text.size() < width) return std::nullopt;
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + width, value);
-  if (error != std::errc{} || end != text.data() + width || text.front() == '-') return std::nullopt;
+  const auto value = text.size() < width ? std::nullopt : parse_number<unsigned>(text.substr(0, width));
+  if (!value) return std::nullopt;
   text.remove_prefix(width);
-  return value;
+  return static_cast<int>(*value);
 }
 
 bool take(std::string_view& text, char expected) {

@@ -1,7 +1,8 @@
 #include "common/base/wire_text.hpp"
 
 #include <algorithm>
-#include <charconv>
+
+#include "common/base/number.hpp"
 
 namespace base {
 
@@ -34,12 +35,10 @@ std::string decode_percent(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned char byte = 0;
-    const char* const digits = text.data() + i + 1;
-    const bool escaped =
-        text[i] == '%' && text.size() - i > 2 && std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2;
-    out += escaped ? static_cast<char>(byte) : text[i];
-    if (escaped) i += 2;
+    const bool escaped = text[i] == '%' && text.size() - i > 2;
+    const auto byte = escaped ? parse_number<unsigned char>(text.substr(i + 1, 2), 16) : std::nullopt;
+    out += static_cast<char>(byte.value_or(text[i]));
+    if (byte) i += 2;
   }
   return out;
 }

@@ -1,7 +1,8 @@
 #include "common/kube/quantity.hpp"
 
 #include <algorithm>
-#include <charconv>
+
+#include "common/base/number.hpp"
 
 namespace kube {
 namespace {
@@ -77,10 +78,9 @@ std::optional<std::int64_t> exponent_of(std::string_view suffix) {
     suffix.remove_prefix(1);
     if (suffix.empty() || !is_digit(suffix.front())) return std::nullopt;
   }
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(suffix.data(), suffix.data() + suffix.size(), value);
-  if (error != std::errc{} || end != suffix.data() + suffix.size()) return std::nullopt;
-  return static_cast<std::int32_t>(static_cast<std::uint64_t>(value));
+  const auto value = base::parse_number<std::int64_t>(suffix);
+  if (!value) return std::nullopt;
+  return static_cast<std::int32_t>(static_cast<std::uint64_t>(*value));
 }
 
 /// Multiplies a decimal number, most significant digit first.
@@ -214,10 +214,7 @@ std::optional<std::int64_t> Quantity::to_int() const {
   if (exponent_ < 0 || exponent_ > 18) return std::nullopt;
   std::string text = digits_ + std::string(static_cast<std::size_t>(exponent_), '0');
   if (negative_) text.insert(text.begin(), '-');
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{}) return std::nullopt;
-  return value;
+  return base::parse_number<std::int64_t>(text);
 }
 
 std::string Quantity::canonical_decimal(Format format) const {

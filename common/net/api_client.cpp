@@ -1,11 +1,11 @@
 #include "common/net/api_client.hpp"
 
-#include <charconv>
 #include <mutex>
 #include <utility>
 
 #include "common/base/file.hpp"
 #include "common/base/log.hpp"
+#include "common/base/number.hpp"
 #include "common/base/text.hpp"
 #include "common/base/wire_text.hpp"
 
@@ -15,10 +15,8 @@ namespace {
 std::optional<std::chrono::seconds> read_retry_after(const HttpResponse& response) {
   const auto text = response.header("Retry-After");
   if (!text) return std::nullopt;
-  int seconds = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), seconds);
-  if (error != std::errc{} || end != text->data() + text->size() || seconds < 0) return std::nullopt;
-  return std::chrono::seconds(seconds);
+  const auto seconds = base::parse_number<std::uint32_t>(*text);
+  return seconds ? std::optional(std::chrono::seconds(*seconds)) : std::nullopt;
 }
 
 /// Query parameters in the order given; empty values are left out.

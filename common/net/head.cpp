@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
+#include "common/base/number.hpp"
 #include "common/base/text.hpp"
 #include "common/base/wire_text.hpp"
 
@@ -66,11 +66,11 @@ std::optional<int> minor_of(std::string_view version) {
 
 /// A number of digits alone.
 std::expected<std::uint64_t, Refusal> parse_length(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || end != text.data() + text.size()) return refuse(400, "Content-Length is not a number");
-  if (error != std::errc{}) return refuse(413, "body is too large");
-  return value;
+  if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos)
+    return refuse(400, "Content-Length is not a number");
+  const auto value = base::parse_number<std::uint64_t>(text);
+  if (!value) return refuse(413, "body is too large");
+  return *value;
 }
 
 /// Whether lines of that name list `word`.

@@ -9,11 +9,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <climits>
 #include <cstring>
 #include <utility>
 
+#include "common/base/number.hpp"
 #include "common/base/wire_text.hpp"
 #include "common/net/client_context.hpp"
 
@@ -272,9 +272,9 @@ base::Result<ServerUrl> parse_server_url(std::string_view text) {
   }
   url.port = url.tls ? 443 : 80;
   if (!port.empty()) {
-    const auto [end, error] = std::from_chars(port.data() + 1, port.data() + port.size(), url.port);
-    if (port.front() != ':' || error != std::errc{} || end != port.data() + port.size())
-      return base::fail("the port is no number", where);
+    const auto number = base::parse_number<int>(port.substr(1));
+    if (port.front() != ':' || !number) return base::fail("the port is no number", where);
+    url.port = *number;
   }
   if (url.host.empty() || url.port < 1 || url.port > 65535) return base::fail("host or port is missing", where);
   return url;

@@ -7,9 +7,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <utility>
+
+#include "common/base/number.hpp"
 
 namespace net {
 namespace {
@@ -112,12 +113,9 @@ base::Result<ListenAddress> parse_listen_address(std::string_view text) {
   } else if (host.contains(':')) {
     return wrong("an IPv6 address needs brackets");
   }
-  ListenAddress address{.host = std::string(host)};
-  const auto [end, error] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), address.port);
-  if (error != std::errc{} || end != port_text.data() + port_text.size()) {
-    return wrong("listen port is not a number from 0 to 65535");
-  }
-  return address;
+  const auto port = base::parse_number<std::uint16_t>(port_text);
+  if (!port) return wrong("listen port is not a number from 0 to 65535");
+  return ListenAddress{std::string(host), *port};
 }
 
 Listener::Listener(Listener&& other) noexcept

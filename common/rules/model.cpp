@@ -1,10 +1,10 @@
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <unordered_set>
 
 #include "common/api/preset.hpp"
 #include "common/api/source.hpp"
+#include "common/base/number.hpp"
 #include "common/base/wire_text.hpp"
 #include "common/kube/names.hpp"
 #include "common/kube/quantity.hpp"
@@ -70,16 +70,14 @@ void for_each_amount(const ModelObject& model, const Visit& visit) {
 
 /// A share of a GPU: a number, or a range of layers ("0-19").
 bool is_share(std::string_view text) {
-  const auto reads = [](std::string_view part, auto& number) {
-    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), number);
-    return error == std::errc{} && end == part.data() + part.size() && number >= 0;
-  };
   const auto dash = text.find('-');
-  double share = 0;
-  if (dash == std::string_view::npos) return reads(text, share) && std::isfinite(share);
-  std::int64_t first = 0;
-  std::int64_t last = 0;
-  return reads(text.substr(0, dash), first) && reads(text.substr(dash + 1), last) && first <= last;
+  if (dash == std::string_view::npos) {
+    const auto share = base::parse_number<double>(text);
+    return share && *share >= 0 && std::isfinite(*share);
+  }
+  const auto first = base::parse_number<std::int64_t>(text.substr(0, dash));
+  const auto last = base::parse_number<std::int64_t>(text.substr(dash + 1));
+  return first && last && *first >= 0 && *first <= *last;
 }
 
 /// A source as it may be shown: without what could be a secret.

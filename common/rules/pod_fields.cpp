@@ -1,12 +1,12 @@
 #include "common/rules/pod_fields.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <span>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "common/base/number.hpp"
 #include "common/kube/names.hpp"
 #include "common/kube/quantity.hpp"
 
@@ -412,10 +412,7 @@ class Judge {
   static bool is_whole_number(const JsonValue& value) {
     const auto text = base::as_string(&value);
     if (!text) return true;
-    std::int64_t number = 0;
-    const auto digits = text->starts_with('+') ? text->substr(1) : *text;
-    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    return read.ec == std::errc{} && read.ptr == digits.data() + digits.size();
+    return base::parse_number<std::int64_t>(text->starts_with('+') ? text->substr(1) : *text).has_value();
   }
 
   void label_values(const JsonValue& value, const FieldPath& path) const {

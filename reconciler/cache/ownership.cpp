@@ -2,26 +2,19 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <functional>
 #include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "common/base/number.hpp"
 #include "reconciler/reconcile/reconcile.hpp"
 
 namespace reconciler {
 namespace {
 
 using Size = rapidjson::SizeType;
-
-std::optional<std::uint64_t> to_number(const std::string& text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
 
 /// Takes a JSON value in the order in which it is written: shape and strings, all that a set of fields is made of.
 class Hasher {
@@ -202,8 +195,8 @@ std::uint64_t content_to_apply(const base::JsonValue& body) {
 }
 
 bool is_earlier(const std::string& a, const std::string& b) {
-  const auto left = to_number(a);
-  const auto right = to_number(b);
+  const auto left = base::parse_number<std::uint64_t>(a);
+  const auto right = base::parse_number<std::uint64_t>(b);
   return left && right && *left < *right;
 }
 

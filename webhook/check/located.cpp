@@ -1,6 +1,6 @@
 #include "webhook/check/located.hpp"
 
-#include <charconv>
+#include "common/base/number.hpp"
 
 namespace webhook {
 namespace {
@@ -28,10 +28,9 @@ Mark locate(const Node& object, std::string_view path) {
   while (!path.empty()) {
     const std::string_view step = take_step(path);
     if (at->kind == Node::Kind::list) {
-      std::size_t index = 0;
-      const auto [end, error] = std::from_chars(step.data(), step.data() + step.size(), index);
-      if (error != std::errc{} || index >= at->items.size()) return mark;
-      at = &at->items[index];
+      const auto index = base::parse_number<std::size_t>(step);
+      if (!index || *index >= at->items.size()) return mark;
+      at = &at->items[*index];
       mark = at->mark;
     } else {
       const Node::Member* member = at->member(step);

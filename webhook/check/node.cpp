@@ -1,8 +1,9 @@
 #include "webhook/check/node.hpp"
 
-#include <charconv>
 #include <cstdlib>
 #include <ranges>
+
+#include "common/base/number.hpp"
 
 namespace webhook {
 namespace {
@@ -14,11 +15,8 @@ base::JsonValue text_value(std::string_view text, Allocator& allocator) {
 }
 
 base::JsonValue integer_value(const std::string& text) {
-  std::int64_t number = 0;
-  const char* end = text.data() + text.size();
-  if (std::from_chars(text.data(), end, number).ptr == end) return base::JsonValue(number);
-  std::uint64_t large = 0;
-  if (std::from_chars(text.data(), end, large).ptr == end) return base::JsonValue(large);
+  if (const auto number = base::parse_number<std::int64_t>(text)) return base::JsonValue(*number);
+  if (const auto large = base::parse_number<std::uint64_t>(text)) return base::JsonValue(*large);
   return base::JsonValue(std::strtod(text.c_str(), nullptr));
 }
 

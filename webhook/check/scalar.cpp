@@ -5,10 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
+
+#include "common/base/number.hpp"
 
 namespace webhook {
 namespace {
@@ -43,20 +44,18 @@ constexpr Base kBases[] = {{"0x", 16}, {"0X", 16}, {"0o", 8}, {"0O", 8}, {"0b", 
 std::optional<std::string> integer(std::string_view text) {
   const bool negative = text.starts_with('-');
   if (negative || text.starts_with('+')) text.remove_prefix(1);
-  int base = 10;
+  int radix = 10;
   for (const auto& row : kBases) {
     if (text.size() > row.prefix.size() && text.starts_with(row.prefix)) {
-      base = row.base;
+      radix = row.base;
       text.remove_prefix(row.prefix.size());
       break;
     }
   }
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  const auto value = base::parse_number<std::uint64_t>(text, radix);
   constexpr std::uint64_t kMost = std::uint64_t{1} << 63U;
-  if (negative && value > kMost) return std::nullopt;
-  return (negative && value != 0 ? "-" : "") + std::to_string(value);
+  if (!value || (negative && *value > kMost)) return std::nullopt;
+  return (negative && *value != 0 ? "-" : "") + std::to_string(*value);
 }
 
 /// go-yaml's `^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`.

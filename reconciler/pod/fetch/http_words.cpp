@@ -1,11 +1,11 @@
 #include "reconciler/pod/fetch/http_words.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 
 #include "common/api/source.hpp"
 #include "common/base/base64.hpp"
+#include "common/base/number.hpp"
 #include "common/base/text.hpp"
 #include "common/base/wire_text.hpp"
 
@@ -26,13 +26,6 @@ std::optional<std::string_view> take_until(std::string_view& text, char separato
 
 }  // namespace
 
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 std::optional<ContentRange> parse_content_range(std::string_view text) {
   text = base::trim(text);
   const auto unit = take_until(text, ' ');
@@ -41,15 +34,15 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
   if (!range) return std::nullopt;
   ContentRange out;
   if (text != "*") {
-    out.total = parse_number(text);
+    out.total = base::parse_number<std::uint64_t>(text);
     if (!out.total) return std::nullopt;
   }
   if (*range == "*") return out.total ? std::optional(out) : std::nullopt;
   std::string_view last = *range;
   const auto first = take_until(last, '-');
   if (!first) return std::nullopt;
-  out.begin = parse_number(*first);
-  const auto last_byte = parse_number(last);
+  out.begin = base::parse_number<std::uint64_t>(*first);
+  const auto last_byte = base::parse_number<std::uint64_t>(last);
   if (!out.begin || !last_byte || *last_byte < *out.begin) return std::nullopt;
   if (*last_byte == std::numeric_limits<std::uint64_t>::max()) return std::nullopt;
   out.end = *last_byte + 1;

@@ -20,9 +20,6 @@ struct ContentRange {
 /// Nothing when the text is no byte range, or one that contradicts itself.
 [[nodiscard]] std::optional<ContentRange> parse_content_range(std::string_view text);
 
-/// A number of decimal digits alone, as in Content-Length.
-[[nodiscard]] std::optional<std::uint64_t> parse_number(std::string_view text);
-
 /// The entity tag, quotes and all, when it is a strong one (If-Range takes no other); empty otherwise.
 [[nodiscard]] std::string strong_etag(std::string_view text);
 

@@ -1,7 +1,8 @@
 #include "reconciler/pod/fetch/saved_hash.hpp"
 
 #include <array>
-#include <charconv>
+
+#include "common/base/number.hpp"
 
 // OpenSSL 3 deprecates SHA256_* in favour of EVP, which has no way to save a state.
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -52,11 +53,9 @@ bool SavedHash::restore(std::string_view saved, std::uint64_t size) {
   if (size % kBlock != 0 || saved.size() != kWordDigits * 8) return false;
   SHA256_CTX context = context_;
   for (std::size_t i = 0; i < 8; ++i) {
-    const char* begin = saved.data() + i * kWordDigits;
-    std::uint32_t word = 0;
-    const auto [end, error] = std::from_chars(begin, begin + kWordDigits, word, 16);
-    if (error != std::errc{} || end != begin + kWordDigits) return false;
-    context.h[i] = word;
+    const auto word = base::parse_number<std::uint32_t>(saved.substr(i * kWordDigits, kWordDigits), 16);
+    if (!word) return false;
+    context.h[i] = *word;
   }
   const std::uint64_t bits = size * 8;
   context.Nl = static_cast<SHA_LONG>(bits & 0xffffffffU);

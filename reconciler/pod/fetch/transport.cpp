@@ -10,6 +10,7 @@
 
 #include "common/api/source.hpp"
 #include "common/base/digest.hpp"
+#include "common/base/number.hpp"
 #include "common/base/text.hpp"
 #include "common/base/wire_text.hpp"
 
@@ -99,7 +100,7 @@ bool give_head(Transfer& transfer) {
 void take_header(ResponseHead& head, std::string_view name, std::string_view value) {
   const auto is = [&](std::string_view other) { return base::same_word(name, other); };
   if (is("content-range")) head.content_range = parse_content_range(value);
-  if (is("content-length")) head.content_length = parse_number(value);
+  if (is("content-length")) head.content_length = base::parse_number<std::uint64_t>(value);
   if (is("etag")) head.etag = strong_etag(value);
   if (is("last-modified")) head.last_modified = base::shorten(value, 64);
   if (is("content-type")) head.content_type = base::shorten(value, 128);
@@ -127,7 +128,7 @@ std::size_t header_callback(char* data, std::size_t size, std::size_t count, voi
     std::string sha256 = std::move(transfer.head.sha256);  // the first host of a chain knows it, its mirror may not
     transfer.head = {};
     transfer.head.sha256 = std::move(sha256);
-    const auto status = parse_number(line.substr(std::min(line.find(' '), line.size() - 1) + 1, 3));
+    const auto status = base::parse_number<unsigned>(line.substr(std::min(line.find(' '), line.size() - 1) + 1, 3));
     transfer.head.status = status ? static_cast<long>(*status) : 0;
   } else if (const auto colon = line.find(':'); colon != std::string_view::npos) {
     take_header(transfer.head, line.substr(0, colon), base::trim(line.substr(colon + 1)));
