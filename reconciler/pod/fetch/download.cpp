@@ -191,7 +191,10 @@ Try<Downloaded> Download::run() {
     }
     progress_.set_state(State::verifying);
     auto digest = hasher_.finish(*identity_.size);
-    if (!digest) return std::unexpected(digest.error());
+    if (!digest) {
+      (void)checkpoint();
+      return std::unexpected(digest.error());
+    }
     const auto wanted = wanted_sha256();
     if (wanted.empty() || *digest == wanted) return Downloaded{*identity_.size, *digest, identity_};
     base::log::warning("digest-mismatch", {{"source", where()}, {"wanted", wanted}, {"got", *digest}});

@@ -87,8 +87,12 @@ void Hasher::hash_next(std::unique_lock<std::mutex>& lock) {
   lock.unlock();
   const auto got = partial_.read_at(begin, buffer_.data(), wanted);
   hash_.update(buffer_.data(), got);
-  settle(begin + got);
+  auto settled = settle(begin + got);
   lock.lock();
+  if (!settled) {
+    failure_ = std::move(settled.error());
+    return;
+  }
   if (got < wanted) {
     failure_ = Failure{Reason::write_failed, {"reads back shorter than it was written", "partial file", ""}, {}};
     return;
@@ -96,13 +100,13 @@ void Hasher::hash_next(std::unique_lock<std::mutex>& lock) {
   if (auto state = hash_.save()) saved_ = {std::move(*state), hash_.size()};
 }
 
-void Hasher::settle(std::uint64_t hashed) {
-  if (hashed < written_back_ + kWindow) return;
+Try<> Hasher::settle(std::uint64_t hashed) {
+  if (hashed < written_back_ + kWindow) return {};
   const Span fresh{written_back_, hashed};
   const Span settled{settled_, written_back_};
-  partial_.write_back(fresh, settled);
   settled_ = written_back_;
   written_back_ = hashed;
+  return partial_.write_back(fresh, settled);
 }
 
 bool Hasher::durable_is_due() const {

@@ -39,7 +39,7 @@ class Hasher {
  private:
   void run();
   void hash_next(std::unique_lock<std::mutex>& lock);
-  void settle(std::uint64_t hashed);
+  [[nodiscard]] Try<> settle(std::uint64_t hashed);
   [[nodiscard]] bool durable_is_due() const;
   void make_durable(std::unique_lock<std::mutex>& lock);
 

@@ -144,6 +144,15 @@ struct Partial::State {
   int state = -1;
   std::uint64_t live_number = 0;
   std::uint64_t durable_number = 0;
+  /// The kernel could not write what it held. It says so once and forgets these bytes, so no later sync tells of them.
+  std::atomic<bool> lost{false};
+
+  /// What a call made of bytes that were to reach the disk.
+  Try<> synced(int outcome, const std::string& path) {
+    if (outcome == 0) return {};
+    lost = true;
+    return volume_failure(errno, path);
+  }
 
   State() = default;
   State(const State&) = delete;
@@ -216,12 +225,20 @@ Try<> Partial::write_slot(std::size_t slot, const Checkpoint& checkpoint, std::u
 }
 
 Try<> Partial::write_live(const Checkpoint& checkpoint) {
+  if (state_->lost) return forget_live();
   const auto number = ++state_->live_number;
   return write_slot(number % kLiveSlots, checkpoint, number);
 }
 
+/// Live checkpoints tell of bytes that may be nowhere; the durable ones were written before.
+Try<> Partial::forget_live() {
+  const int error = write_all_at(state_->state, std::string(kLiveSlots * kSlotSize, ' '), 0);
+  if (error != 0) return volume_failure(error, state_->state_path);
+  return {};
+}
+
 Try<> Partial::write_durable(const Checkpoint& checkpoint) {
-  if (::fdatasync(state_->data) != 0) return volume_failure(errno, state_->data_path);
+  if (auto data = state_->synced(::fdatasync(state_->data), state_->data_path); !data) return data;
   const auto number = ++state_->durable_number;
   if (auto written = write_slot(kLiveSlots + number % kLiveSlots, checkpoint, number); !written) return written;
   if (::fdatasync(state_->state) != 0) return volume_failure(errno, state_->state_path);
@@ -242,23 +259,27 @@ Try<> Partial::restart() {
   return {};
 }
 
-void Partial::write_back(Span fresh, Span settled) {
-  if (fresh.size() > 0) {
-    ::sync_file_range(state_->data, static_cast<off_t>(fresh.begin), static_cast<off_t>(fresh.size()),
-                      SYNC_FILE_RANGE_WRITE);
-  }
-  if (settled.size() > 0) {
-    constexpr unsigned kWait = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-    ::sync_file_range(state_->data, static_cast<off_t>(settled.begin), static_cast<off_t>(settled.size()), kWait);
-    ::posix_fadvise(state_->data, static_cast<off_t>(settled.begin), static_cast<off_t>(settled.size()),
-                    POSIX_FADV_DONTNEED);
-  }
+Try<> Partial::write_back(Span fresh, Span settled) {
+  const auto sync = [&](Span span, unsigned how) -> Try<> {
+    if (span.size() == 0) return {};
+    const int outcome =
+        ::sync_file_range(state_->data, static_cast<off_t>(span.begin), static_cast<off_t>(span.size()), how);
+    const bool unknown = errno == ENOSYS || errno == EINVAL || errno == ESPIPE || errno == EPERM;
+    return state_->synced(unknown ? 0 : outcome, state_->data_path);  // without such a call it syncs at the end
+  };
+  if (auto begun = sync(fresh, SYNC_FILE_RANGE_WRITE); !begun) return begun;
+  constexpr unsigned kWait = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+  if (auto written = sync(settled, kWait); !written || settled.size() == 0) return written;
+  ::posix_fadvise(state_->data, static_cast<off_t>(settled.begin), static_cast<off_t>(settled.size()),
+                  POSIX_FADV_DONTNEED);
+  return {};
 }
 
 Try<> Partial::finish(std::uint64_t size) {
   if (::ftruncate(state_->data, static_cast<off_t>(size)) != 0) return volume_failure(errno, state_->data_path);
-  if (::fsync(state_->data) != 0) return volume_failure(errno, state_->data_path);
-  return {};
+  auto synced = state_->synced(::fsync(state_->data), state_->data_path);
+  if (!synced) (void)forget_live();
+  return synced;
 }
 
 Try<Stamp> Partial::publish(const std::string& path) {

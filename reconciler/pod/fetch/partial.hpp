@@ -89,8 +89,9 @@ class Partial {
   /// Throws away all bytes and checkpoints.
   [[nodiscard]] Try<> restart();
   /// Starts writing [begin, end) to the disk and waits for the disk with what lies before `settled`, whose pages then
-  /// leave the page cache: a 40 GB file must not push the resident model out of it.
-  void write_back(Span fresh, Span settled);
+  /// leave the page cache: a 40 GB file must not push the resident model out of it. The kernel tells a caller once of
+  /// bytes that it could not write: after an error here, or of a sync, live checkpoints no longer count.
+  [[nodiscard]] Try<> write_back(Span fresh, Span settled);
 
   /// Cuts the data file to `size`, and syncs it.
   [[nodiscard]] Try<> finish(std::uint64_t size);
@@ -103,6 +104,7 @@ class Partial {
  private:
   struct State;
   explicit Partial(std::unique_ptr<State> state);
+  [[nodiscard]] Try<> forget_live();
   [[nodiscard]] Try<> write_slot(std::size_t slot, const Checkpoint& checkpoint, std::uint64_t number);
 
   std::unique_ptr<State> state_;

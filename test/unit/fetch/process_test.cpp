@@ -57,6 +57,12 @@ std::uint64_t range_begin(const fakes::HostRequest& request) {
   return range.starts_with("bytes=") ? std::strtoull(range.c_str() + 6, nullptr, 10) : 0;
 }
 
+/// Has `library` loaded into the program before its own.
+void load_before(std::vector<std::string>& command, const std::string& library, const std::string& setting = "_=") {
+  command.insert(command.begin(),
+                 {"/usr/bin/env", "LD_PRELOAD=" + library, "ASAN_OPTIONS=verify_asan_link_order=0", setting});
+}
+
 std::uint64_t size_of(const std::string& path) {
   struct stat status {};
   return ::stat(path.c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
@@ -191,7 +197,7 @@ TEST_CASE("model-fetch: a calendar that jumps ends no connection, and costs no b
   world.options.name = "m";
   world.host.limit_rate(4 << 20);  // ten jumps long
   auto run = command(world, {"--max-streams", "1"});
-  run.insert(run.begin(), {"/usr/bin/env", "LD_PRELOAD=" JUMPING_CLOCK, "ASAN_OPTIONS=verify_asan_link_order=0"});
+  load_before(run, JUMPING_CLOCK);
   // Also where the host asks for a wait.
   world.host.lie("/model.gguf", {Lie{.status = 429, .headers = {"Retry-After: 1"}}});
   Process process(run, logs.path());
@@ -200,6 +206,28 @@ TEST_CASE("model-fetch: a calendar that jumps ends no connection, and costs no b
   CHECK(world.host.requests().size() == 2);
   CHECK(world.host.body_bytes() == content.size());
   CHECK(process.errors().find("stalled") == std::string::npos);
+}
+
+TEST_CASE("model-fetch: bytes that the disk could not keep are neither published nor resumed") {
+  // The kernel says so once: of the write-back on the way, or of the sync at the end.
+  const std::string call = GENERATE("sync_file_range", "fsync");
+  CAPTURE(call);
+  World world;
+  Folder logs;
+  const auto content = gguf(24 << 20, 7);
+  world.serve(content);
+  world.options.name = "m";
+  auto run = command(world, {"--max-streams", "1"});
+  load_before(run, FAILING_DISK, "FAILING_CALL=" + call);
+  Process first(run, logs.path());
+  CHECK(first.wait() == 1);
+  CHECK_THAT(first.output(), ContainsSubstring("\"WriteFailed\""));
+  CHECK(read(world.published()) == "(none)");
+  const auto before = world.host.body_bytes();
+  Process second(command(world, {"--max-streams", "1"}), logs.path());
+  CHECK(second.wait() == 0);
+  CHECK(holds(world.published(), content));
+  CHECK(world.host.body_bytes() - before == content.size());
 }
 
 TEST_CASE("model-fetch: two processes for one key download once") {
