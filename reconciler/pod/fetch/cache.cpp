@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <nlohmann/json.hpp>
 #include <thread>
 #include <utility>
@@ -228,8 +229,12 @@ KeyLock::~KeyLock() {
 std::string partial_suffix(Reach reach, std::string_view boot) {
   if (reach == Reach::all) return {};
   // The boot and not the host's name: in a Pod that is the Pod's.
-  auto suffix = "-" + std::string(boot.substr(0, 8));
-  return reach == Reach::node ? suffix : suffix + std::to_string(::getpid());
+  const auto suffix = "-" + std::string(boot.substr(0, 8));
+  if (reach == Reach::node) return suffix;
+  // In a Pod the process is number 1, as in the Pod beside it.
+  std::array<char, HOST_NAME_MAX + 1> host{};
+  (void)::gethostname(host.data(), host.size() - 1);
+  return suffix + base::sha256_hex(host.data()).substr(0, kHashDigits) + "-" + std::to_string(::getpid());
 }
 
 void sweep_partials(const std::string& to, std::chrono::seconds age) {
@@ -239,7 +244,7 @@ void sweep_partials(const std::string& to, std::chrono::seconds age) {
   for (const auto& entry : list_files(folder)) {
     if (entry.status.st_mtim.tv_sec > oldest) continue;
     const File lock(::open(Layout(to, key_of(entry.name)).lock().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-    if (lock.open() && ::flock(lock.number(), LOCK_EX | LOCK_NB) != 0) continue;
+    if (lock.open() && ::flock(lock.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) continue;
     if (::unlink((folder + "/" + entry.name).c_str()) == 0) {
       base::log::info("partial-swept", {{"file", entry.name}, {"bytes", entry.status.st_size}});
     }

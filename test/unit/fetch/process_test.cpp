@@ -230,6 +230,22 @@ TEST_CASE("model-fetch: bytes that the disk could not keep are neither published
   CHECK(world.host.body_bytes() - before == content.size());
 }
 
+TEST_CASE("model-fetch: on a volume without locks old partials are swept all the same") {
+  World world;
+  Folder logs;
+  world.serve(gguf(1000));
+  const fetch::Layout layout(world.volume.path(), "0123456789abcdef");
+  const auto part = layout.partial_stem("a.gguf") + "-boot1.part";
+  world.volume.write(part.substr(world.volume.path().size() + 1), "x");
+  world.volume.write(layout.lock().substr(world.volume.path().size() + 1), "");
+  std::filesystem::last_write_time(part, std::filesystem::file_time_type::clock::now() - 24h * 8);
+  auto run = command(world);
+  load_before(run, FAILING_DISK, "FAILING_CALL=flock");
+  Process process(run, logs.path());
+  CHECK(process.wait() == 0);
+  CHECK_FALSE(std::filesystem::exists(part));
+}
+
 TEST_CASE("model-fetch: two processes for one key download once") {
   World world;
   Folder logs;

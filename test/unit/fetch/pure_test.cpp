@@ -1,6 +1,9 @@
 #include <openssl/sha.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include <random>
+#include <thread>
 
 #include "common/base/digest.hpp"
 #include "reconciler/pod/fetch/cache.hpp"
@@ -213,6 +216,19 @@ TEST_CASE("whom the lock does not keep out, writes into another partial") {
   CHECK(partial_suffix(Reach::node, "x") != partial_suffix(Reach::node, "y"));
   CHECK(partial_suffix(Reach::none, "0123456789").starts_with("-01234567"));
   CHECK(partial_suffix(Reach::none, "0123456789") != "-01234567");
+}
+
+TEST_CASE("the same process number in the Pod beside it is another fetcher") {
+  const auto here = partial_suffix(Reach::none, "0123456789");
+  std::string there;
+  std::thread other_pod([&] {
+    constexpr std::string_view kName = "another-pod";
+    if (::unshare(CLONE_NEWUTS) != 0 || ::sethostname(kName.data(), kName.size()) != 0) return;  // not allowed here
+    there = partial_suffix(Reach::none, "0123456789");
+  });
+  other_pod.join();
+  CHECK(here == partial_suffix(Reach::none, "0123456789"));
+  CHECK(here != there);
 }
 
 TEST_CASE("each reason has one row and one exit code") {
