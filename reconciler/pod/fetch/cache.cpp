@@ -161,7 +161,8 @@ Try<GgufHeader> check_header(const ReadAt& read_at, std::uint64_t file_size, con
 
 Try<Seen> verify_file(const std::string& path, const Expected& expected, const std::optional<Record>& record,
                       Progress& progress, const std::stop_token& stop) {
-  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // A named pipe would keep the open waiting for its writer.
+  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status {};
   if (!file.open() || ::fstat(file.number(), &status) != 0 || !S_ISREG(status.st_mode)) {
     const auto what = file.open() ? std::string("is no regular file") : base::errno_text(errno);

@@ -385,6 +385,13 @@ TEST_CASE("pvc: verified where it lies, nothing written") {
 }
 
 TEST_CASE("two fetchers of one key: one downloads, the other waits and finds a good file") {
+TEST_CASE("pvc: a named pipe is no file, and nobody waits for its writer") {
+  World world;
+  REQUIRE(::mkfifo((world.volume.path() + "/a.gguf").c_str(), 0600) == 0);
+  world.options.source = "pvc://claim/a.gguf";
+  CHECK(word(world.run()) == "NotFound");
+}
+
   World world;
   const auto content = gguf(kSize);
   world.serve(content);
