@@ -324,7 +324,7 @@ std::unexpected<Failure> volume_failure(int error_number, const std::string& pat
 
 Try<> check_room(const std::string& folder, std::uint64_t needed) {
   struct statvfs volume {};
-  if (::statvfs(folder.c_str(), &volume) != 0) return {};
+  if (::statvfs(folder.c_str(), &volume) != 0 || volume.f_blocks == 0) return {};  // a FUSE volume that does not tell
   const auto free = static_cast<std::uint64_t>(volume.f_bavail) * volume.f_frsize;
   if (free >= needed) return {};
   return give_up(Reason::no_space,

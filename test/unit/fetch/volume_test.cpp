@@ -384,7 +384,6 @@ TEST_CASE("pvc: verified where it lies, nothing written") {
   CHECK(world.volume.files() == std::vector<std::string>{"sub/a.gguf"});
 }
 
-TEST_CASE("two fetchers of one key: one downloads, the other waits and finds a good file") {
 TEST_CASE("pvc: a named pipe is no file, and nobody waits for its writer") {
   World world;
   REQUIRE(::mkfifo((world.volume.path() + "/a.gguf").c_str(), 0600) == 0);
