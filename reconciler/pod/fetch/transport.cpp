@@ -69,6 +69,7 @@ struct Transfer {
   curl_slist* headers = nullptr;
   Receiver* receiver = nullptr;
   ResponseHead head;
+  std::string linked_sha256;
   std::string url;
   std::array<char, CURL_ERROR_SIZE> error{};
   bool connected = false;
@@ -97,7 +98,8 @@ bool give_head(Transfer& transfer) {
   return false;
 }
 
-void take_header(ResponseHead& head, std::string_view name, std::string_view value) {
+void take_header(Transfer& transfer, std::string_view name, std::string_view value) {
+  auto& head = transfer.head;
   const auto is = [&](std::string_view other) { return base::same_word(name, other); };
   if (is("content-range")) head.content_range = parse_content_range(value);
   if (is("content-length")) head.content_length = base::parse_number<std::uint64_t>(value);
@@ -110,10 +112,12 @@ void take_header(ResponseHead& head, std::string_view name, std::string_view val
   if (is("x-amz-bucket-region")) head.bucket_region = base::shorten(value, 64);
   if (is("x-error-message")) head.error_message = base::shorten(value, 300);
   std::string sha256;
-  if (is("x-linked-etag")) sha256 = sha256_of_linked_etag(value);
+  const bool linked = is("x-linked-etag");
+  if (linked) sha256 = sha256_of_linked_etag(value);
   if (is("x-amz-checksum-sha256")) sha256 = sha256_of_base64(value);
   if (is("repr-digest")) sha256 = sha256_of_repr_digest(value);
   if (!sha256.empty()) head.sha256 = sha256;
+  if (!sha256.empty() && linked) transfer.linked_sha256 = sha256;
 }
 
 int request_callback(void* user, char* /*address*/, char* /*own*/, int /*port*/, int /*own_port*/) {
@@ -125,13 +129,13 @@ std::size_t header_callback(char* data, std::size_t size, std::size_t count, voi
   auto& transfer = *static_cast<Transfer*>(user);
   const auto line = base::trim({data, size * count});
   if (line.starts_with("HTTP/")) {
-    std::string sha256 = std::move(transfer.head.sha256);  // the first host of a chain knows it, its mirror may not
+    // The first host of a chain knows it, its mirror may not. Any other digest of a redirect is that of its own page.
     transfer.head = {};
-    transfer.head.sha256 = std::move(sha256);
+    transfer.head.sha256 = transfer.linked_sha256;
     const auto status = base::parse_number<unsigned>(line.substr(std::min(line.find(' '), line.size() - 1) + 1, 3));
     transfer.head.status = status ? static_cast<long>(*status) : 0;
   } else if (const auto colon = line.find(':'); colon != std::string_view::npos) {
-    take_header(transfer.head, line.substr(0, colon), base::trim(line.substr(colon + 1)));
+    take_header(transfer, line.substr(0, colon), base::trim(line.substr(colon + 1)));
   }
   return size * count;
 }

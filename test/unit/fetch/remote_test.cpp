@@ -7,6 +7,7 @@
 #include <sstream>
 #include <thread>
 
+#include "common/base/base64.hpp"
 #include "common/base/clock.hpp"
 #include "common/base/digest.hpp"
 #include "common/net/certificate.hpp"
@@ -103,6 +104,17 @@ TEST_CASE("redirects are followed, later ranges go where they end, and the first
   CHECK(holds(world.published(), content));
   CHECK(mirror.requests().size() >= 4);
   CHECK(world.host.requests().size() <= 2);
+}
+
+TEST_CASE("the digest of a redirect's own page is not the file's") {
+  World world;
+  const auto content = gguf(kSize);
+  world.host.put("/blob", {.content = content, .etag = "\"blob\""});
+  world.host.redirect("/model.gguf", world.host.url("/blob"),
+                      {"Repr-Digest: sha-256=:" + base::to_base64(std::string(32, 'x')) + ":"});
+  CHECK(word(world.run()) == "Fetched");
+  CHECK(holds(world.published(), content));
+  CHECK(world.host.body_bytes() == content.size());  // and not once more without the redirect
 }
 
 TEST_CASE("a signed URL that expired behind a redirect is asked for again") {
