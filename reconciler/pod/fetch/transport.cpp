@@ -219,7 +219,7 @@ void Transport::State::configure(Transfer& transfer, const Request& request) con
   set.number(CURLOPT_MAXREDIRS, 10);
   set.number(CURLOPT_FOLLOWLOCATION, request.aws ? 0 : 1);
   set.text(CURLOPT_PROTOCOLS_STR, "http,https");
-  const bool secure = request.url.starts_with("https:") || request.url.starts_with("HTTPS:");
+  const bool secure = base::same_word(request.url.substr(0, 6), "https:");
   set.text(CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
   set.text(CURLOPT_USERAGENT, "llmkube-router-model-fetch");
   set.pointer(CURLOPT_ERRORBUFFER, transfer.error.data());

@@ -312,12 +312,13 @@ TEST_CASE("TLS: a private CA beside the system's, and no trust without it") {
 }
 
 TEST_CASE("https never leads to http") {
+  const std::string scheme = GENERATE("https", "HTTPS", "hTTpS");
   const Authority authority;
   fakes::FileHost host(authority.certificate);
   World world;
   world.serve(gguf(kSize));
   host.redirect("/model.gguf", world.host.url("/model.gguf"));
-  world.options.source = host.url("/model.gguf");
+  world.options.source = scheme + host.url("/model.gguf").substr(scheme.size());
   world.options.ca_file = authority.ca_file;
   CHECK(word(world.run()) == "Refused");
   CHECK(world.host.requests().empty());
