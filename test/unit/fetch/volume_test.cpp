@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -391,6 +392,7 @@ TEST_CASE("pvc: a named pipe is no file, and nobody waits for its writer") {
   CHECK(word(world.run()) == "NotFound");
 }
 
+TEST_CASE("two fetchers of one key: one downloads, the other waits and finds a good file") {
   World world;
   const auto content = gguf(kSize);
   world.serve(content);
@@ -482,6 +484,11 @@ TEST_CASE("a volume that is too small is told before the download, with what is 
   ::umount(small.c_str());
 }
 
+TEST_CASE("a volume that does not tell its size is not full") {
+  CHECK(fetch::check_room("/proc", UINT64_MAX));
+  CHECK_FALSE(fetch::check_room(Folder().path(), UINT64_MAX));
+}
+
 TEST_CASE("what a killed run has reserved for one file of a set counts as room for it") {
   if (::geteuid() != 0) return;
   World world;
@@ -553,8 +560,26 @@ TEST_CASE("flags that make no sense are InvalidSource, with the fix") {
   CHECK(world.volume.files().empty());
 }
 
-TEST_CASE("the folders of a volume are looked at anew, also where the volume is the root") {
-  fetch::look_anew("", "/");
+TEST_CASE("the folders of a volume are looked at anew, the upper ones first") {
+  Folder volume;
+  std::filesystem::create_directories(volume.path() + "/a/b");
+  const int opened = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  std::vector<int> folders;
+  for (const char* folder : {"", "/a", "/a/b"}) {
+    folders.push_back(::inotify_add_watch(opened, (volume.path() + folder).c_str(), IN_OPEN));
+  }
+  fetch::look_anew(volume.path(), volume.path() + "/a/b");
+  std::vector<int> looked_at;
+  alignas(inotify_event) char events[4096];
+  const auto got = ::read(opened, events, sizeof events);
+  ::close(opened);
+  for (ssize_t at = 0; at < got;) {
+    const auto* event = reinterpret_cast<const inotify_event*>(events + at);
+    if (event->len == 0) looked_at.push_back(event->wd);  // the folder itself, not one in it
+    at += static_cast<ssize_t>(sizeof *event + event->len);
+  }
+  CHECK(looked_at == folders);
+  // Where the volume is the root, and where nothing is, it comes to an end.
   fetch::look_anew("", "/proc/self");
   fetch::look_anew(".", "./nowhere/at/all");
 }
