@@ -663,6 +663,34 @@ TEST_CASE("with loadingSignal a waiting stream gets comments, then its answer or
   CHECK(client.exchange(test::get("/health")).status == 200);
 }
 
+TEST_CASE("an error behind a loading signal ends its stream, whatever follows on the connection") {
+  const bool closes = GENERATE(false, true);
+  Gate gate;
+  gate.scheduling.loading_signal = true;
+  gate.scheduler.configure(gate.scheduling);
+  gate.server.set_token_time(milliseconds{50});
+  auto busy = gate.client();
+  busy.send(chat("a", kEndless, true));
+  read_until(busy, "\"token\":0");
+  auto client = gate.client();
+  client.send(chat("b", 3, true) + test::get("/health"));
+  read_until(client, ": waiting for the model\n\n\r\n");
+  if (closes) {
+    gate.scheduler.close(seconds{25});
+    const auto answer = read_until(client, "");
+    CHECK_THAT(answer, ContainsSubstring("this Pod is being stopped"));
+    CHECK_THAT(answer, Catch::Matchers::EndsWith(kEnd));
+  } else {
+    gate.clock.leap(gate.scheduling.max_wait);
+    auto other = gate.client();  // it has the gate look at its clock
+    other.send(chat("b"));
+    const auto answer = read_until(client, R"({"status":"ok"})");
+    CHECK_THAT(answer, ContainsSubstring("waited "));
+    CHECK(answer.find(kEnd) < answer.find("HTTP/1.1 200 OK"));
+  }
+  gate.server.finish();
+}
+
 TEST_CASE("ten thousand requests leave nothing behind") {
   Gate gate;
   gate.server.set_token_time(milliseconds{0});

@@ -63,6 +63,14 @@ std::string error_body(int code, std::string_view message) {
          std::string(error_type(code)) + R"(","param":null}})";
 }
 
+constexpr std::string_view kLastChunk = "0\r\n\r\n";
+
+std::string chunk_of(std::string_view payload) {
+  std::array<char, 16> digits{};
+  const auto end = std::to_chars(digits.begin(), digits.end(), payload.size(), 16).ptr;
+  return std::string(digits.begin(), end) + "\r\n" + std::string(payload) + "\r\n";
+}
+
 void release(std::string& buffer) {
   buffer.clear();
   if (buffer.capacity() > kKeptBuffer) std::string().swap(buffer);
@@ -309,10 +317,7 @@ void Connection::respond(int status, std::string_view body, std::string_view hea
   drop_body();
   state_ = State::answering;
   answer_complete_ = true;
-  if (signalled_) {
-    deliver_chunk("data: " + std::string(body) + "\n\n");
-    return deliver("0\r\n\r\n");
-  }
+  if (signalled_) return deliver(chunk_of("data: " + std::string(body) + "\n\n") + std::string(kLastChunk));
   std::string answer = "HTTP/1.1 " + std::to_string(status) + " " + std::string(net::phrase(status)) +
                        "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
   answer += headers;
@@ -570,7 +575,7 @@ void Connection::take_answer_body(std::string prefix, std::string_view bytes) {
     if (!data.empty()) deliver_chunk(data);
     if (complete && status_ != 200) deliver_chunk("\n\n");
     answer_complete_ = complete;
-    if (complete) deliver("0\r\n\r\n");
+    if (complete) deliver(kLastChunk);
     return;
   }
   answer_complete_ = complete;
@@ -640,10 +645,6 @@ void Connection::signal_loading() {
   deliver_chunk(": waiting for the model\n\n");
 }
 
-void Connection::deliver_chunk(std::string_view payload) {
-  std::array<char, 16> digits{};
-  const auto end = std::to_chars(digits.begin(), digits.end(), payload.size(), 16).ptr;
-  deliver(std::string(digits.begin(), end) + "\r\n" + std::string(payload) + "\r\n");
-}
+void Connection::deliver_chunk(std::string_view payload) { deliver(chunk_of(payload)); }
 
 }  // namespace agent
