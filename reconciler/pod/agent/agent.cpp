@@ -382,17 +382,19 @@ std::string Agent::metrics() const {
     resident = residency_.resident();
     up = residency_.server_error().empty();
   }
-  std::string why;
-  metrics_.set("router_agent_llama_server_up", {}, up ? 1 : 0);
-  metrics_.set("router_agent_ready", {}, ready(why) ? 1 : 0);
-  metrics_.clear("router_agent_model_resident");
-  if (gate_ != nullptr) gate_->write_metrics();
   ModelMetrics models;
   for (const auto& name : resident) {
-    metrics_.set("router_agent_model_resident", {name}, 1);
     // One that was unloaded meanwhile has none; the next scrape knows.
     if (const auto text = server_.metrics(name)) models.add(name, *text);
   }
+  std::string why;
+  const bool is_ready = ready(why);
+  const std::lock_guard lock(scrape_mutex_);
+  metrics_.set("router_agent_llama_server_up", {}, up ? 1 : 0);
+  metrics_.set("router_agent_ready", {}, is_ready ? 1 : 0);
+  if (gate_ != nullptr) gate_->write_metrics();
+  metrics_.clear("router_agent_model_resident");
+  for (const auto& name : resident) metrics_.set("router_agent_model_resident", {name}, 1);
   return metrics_.text() + models.text();
 }
 

@@ -100,6 +100,9 @@ class Agent {
   base::SteadyTime drain_void_at_;
   bool stopping_ = false;
 
+  /// Of two scrapes at once none sees what the other clears. Taken first.
+  mutable std::mutex scrape_mutex_;
+
   /// The gate asks from its own thread, with its mutex held: this one is taken last.
   mutable std::mutex overdue_mutex_;  // guards overdue_
   std::set<std::string> overdue_;

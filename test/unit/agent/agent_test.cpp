@@ -287,6 +287,21 @@ TEST_CASE("a scrape asks resident models only, and never so that one could be lo
   }
 }
 
+TEST_CASE("of two scrapes at once each tells all resident models") {
+  Pod pod({{"a"}, {"b"}}, R"({"preload":["a","b"]})", {.places = 2});
+  REQUIRE(eventually([&] { return pod.model_state("b") == "loaded"; }));
+  std::atomic<int> without = 0;
+  const auto scrape = [&] {
+    for (int i = 0; i < 200; ++i) {
+      if (pod.agent->metrics().find("router_agent_model_resident{model=\"b\"} 1") == std::string::npos) ++without;
+    }
+  };
+  std::thread other(scrape);
+  scrape();
+  other.join();
+  CHECK(without == 0);
+}
+
 TEST_CASE("drain waits for the last request, and the Pod is unready meanwhile") {
   const bool has_gate = GENERATE(false, true);
   Pod pod({{"a"}}, R"({"preload":["a"]})", {.has_gate = has_gate});
