@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/base/log.hpp"
+#include "common/net/health.hpp"
 #include "reconciler/checks/access.hpp"
 #include "reconciler/checks/crd.hpp"
 #include "reconciler/metrics.hpp"
@@ -201,14 +202,11 @@ void Program::set_leading(bool leading) {
 }
 
 void Program::add_routes() {
-  server_->route("GET", "/healthz", [](const net::Request&) { return net::plain(200, "ok"); });
-  server_->route("GET", "/readyz", [this](const net::Request&) {
-    if (ready()) return net::plain(200, "ok");
-    return net::plain(503, synced() ? "the webhook's certificate is not in force" : "the caches are not complete");
-  });
-  server_->route("GET", "/metrics", [this](const net::Request&) {
-    return net::Response{.status = 200, .content_type = "text/plain; version=0.0.4", .body = scrape()};
-  });
+  const auto check_ready = [this]() -> base::Result<> {
+    if (ready()) return {};
+    return base::fail(synced() ? "the webhook's certificate is not in force" : "the caches are not complete", "");
+  };
+  net::add_health_routes(*server_, {.ready = check_ready, .metrics = [this] { return scrape(); }});
 }
 
 std::string Program::scrape() {

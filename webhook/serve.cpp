@@ -9,10 +9,11 @@
 #include "common/api/schema.hpp"
 #include "common/base/clock.hpp"
 #include "common/base/log.hpp"
+#include "common/net/health.hpp"
 #include "common/net/server.hpp"
 #include "common/net/tls_context.hpp"
 #include "webhook/certificate_watch.hpp"
-#include "webhook/health.hpp"
+#include "webhook/log_level.hpp"
 #include "webhook/metrics.hpp"
 #include "webhook/readiness.hpp"
 #include "webhook/review_handler.hpp"
@@ -62,7 +63,8 @@ class Service {
       admission_.route("POST", path,
                        [this, endpoint](const net::Request& request) { return reviews_.handle(request, endpoint); });
     }
-    add_health_routes(health_, {.ready = [this] { return ready(); }, .metrics = [this] { return scrape(); }});
+    net::add_health_routes(health_, {.ready = [this] { return ready(); }, .metrics = [this] { return scrape(); }});
+    add_log_level_route(health_);
   }
 
   base::Result<> start() {

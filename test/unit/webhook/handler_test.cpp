@@ -1,11 +1,12 @@
 #include <chrono>
 
 #include "common/base/json.hpp"
+#include "common/net/health.hpp"
 #include "test/catch.hpp"
 #include "test/support/certificates.hpp"
 #include "test/support/raw_client.hpp"
 #include "test/unit/webhook/review_text.hpp"
-#include "webhook/health.hpp"
+#include "webhook/log_level.hpp"
 #include "webhook/metrics.hpp"
 #include "webhook/readiness.hpp"
 #include "webhook/review_handler.hpp"
@@ -75,11 +76,12 @@ TEST_CASE("what is no review is 400 with a sentence") {
 /// A health server with a switch for readiness.
 struct Health {
   Health() {
-    webhook::add_health_routes(server, {.ready = [this]() -> base::Result<> {
-                                          if (ready) return {};
-                                          return base::fail("no certificate yet", "tls");
-                                        },
-                                        .metrics = [] { return std::string("a 1\n"); }});
+    net::add_health_routes(server, {.ready = [this]() -> base::Result<> {
+                                      if (ready) return {};
+                                      return base::fail("no certificate yet", "tls");
+                                    },
+                                    .metrics = [] { return std::string("a 1\n"); }});
+    webhook::add_log_level_route(server);
     const auto started = server.start();
     REQUIRE(started.has_value());
   }
