@@ -97,7 +97,8 @@ void add_check_flags(CLI::App& app, webhook::CheckOptions& options) {
 
 int main(int argc, char** argv) {
   const base::Signals signals;
-  CLI::App app{"Validates and defaults InferenceServices and Models: at apply (serve) and before it (check)."};
+  CLI::App app{"Validates and defaults InferenceServices and Models: at apply (serve) and before it (check).",
+               "webhook"};
   app.set_version_flag("--version", LLMKUBE_ROUTER_VERSION);
   app.require_subcommand(0, 1);
 

@@ -13,6 +13,9 @@
 
 namespace {
 
+/// The exit status of a start that no restart mends, as that of all our programs.
+constexpr int kBadFlags = 2;
+
 struct Flags {
   std::string server = "http://127.0.0.1:8080";
   std::string config = "/etc/llmkube/agent.json";
@@ -129,9 +132,14 @@ int run(const Flags& flags) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"router-agent: readiness, preload, healing and hot reload for llama-server in router mode"};
+  CLI::App app{"Keeps llama-server in router mode ready: preload, healing, hot reload, and whose turn it is.",
+               "router-agent"};
   Flags flags;
   add_flags(app, flags);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return app.exit(problem) == 0 ? 0 : kBadFlags;
+  }
   return run(flags);
 }

@@ -1,6 +1,12 @@
 #include "reconciler/pod/agent/config.hpp"
 
+#include <unistd.h>
+
+#include <filesystem>
+
 #include "test/catch.hpp"
+#include "test/support/eventually.hpp"
+#include "test/support/process.hpp"
 
 using agent::parse_config;
 using agent::Policy;
@@ -41,4 +47,11 @@ TEST_CASE("seconds may have decimals, and are kept within a day") {
 TEST_CASE("what is no object is an error") {
   CHECK_FALSE(parse_config("").has_value());
   CHECK_FALSE(parse_config("[]").has_value());
+}
+
+TEST_CASE("router-agent: a flag that there is not ends it with 2, as it does all our programs") {
+  const auto log = std::filesystem::temp_directory_path() / ("flags-test-" + std::to_string(::getpid()));
+  test::Process agent({ROUTER_AGENT, "--nonsense"}, log);
+  CHECK(agent.wait(test::kPatience) == 2);
+  std::filesystem::remove(log);
 }
