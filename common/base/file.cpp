@@ -7,22 +7,10 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "common/base/descriptor.hpp"
+
 namespace base {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return number_; }
-
- private:
-  int number_;
-};
 
 std::unexpected<Error> failed(const std::string& path) { return fail(errno_text(errno), path); }
 

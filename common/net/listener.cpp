@@ -118,16 +118,6 @@ base::Result<ListenAddress> parse_listen_address(std::string_view text) {
   return ListenAddress{std::string(host), *port};
 }
 
-Listener::Listener(Listener&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), port_(std::exchange(other.port_, std::uint16_t{0})) {}
-
-Listener& Listener::operator=(Listener&& other) noexcept {
-  close();
-  descriptor_ = std::exchange(other.descriptor_, -1);
-  port_ = std::exchange(other.port_, std::uint16_t{0});
-  return *this;
-}
-
 base::Result<Listener> Listener::open(std::string_view address) {
   const auto parsed = parse_listen_address(address);
   if (!parsed) return std::unexpected(parsed.error());
@@ -141,14 +131,9 @@ base::Result<Listener> Listener::open(std::string_view address) {
                       "choose an address of this machine and a port that is free");
   }
   Listener listener;
-  listener.descriptor_ = fd;
+  listener.descriptor_ = base::Descriptor(fd);
   listener.port_ = bound_port(fd);
   return listener;
-}
-
-void Listener::close() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-  descriptor_ = -1;
 }
 
 Accepted accept_connection(int listener) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/descriptor.hpp"
 #include "common/base/error.hpp"
 
 namespace net {
@@ -22,20 +23,17 @@ struct ListenAddress {
 class Listener {
  public:
   Listener() = default;
-  ~Listener() { close(); }
-  Listener(Listener&& other) noexcept;
-  Listener& operator=(Listener&& other) noexcept;
 
   /// Binds with SO_REUSEADDR (never SO_REUSEPORT: two servers on one port would share the clients unnoticed) and a
   /// backlog of 512. `[::]` takes IPv4 too, and becomes 0.0.0.0 where the machine has no IPv6.
   [[nodiscard]] static base::Result<Listener> open(std::string_view address);
 
-  [[nodiscard]] int descriptor() const { return descriptor_; }
+  [[nodiscard]] int descriptor() const { return descriptor_.get(); }
   [[nodiscard]] std::uint16_t port() const { return port_; }
-  void close();
+  void close() { descriptor_.close(); }
 
  private:
-  int descriptor_ = -1;
+  base::Descriptor descriptor_;
   std::uint16_t port_ = 0;
 };
 

@@ -53,18 +53,6 @@ constexpr milliseconds kFreshGrace{500};
 /// What became of a connection in a step: go on with it, or it is out of this thread's hands.
 enum class Step { again, gone };
 
-class EpollDescriptor {
- public:
-  EpollDescriptor() : value_(::epoll_create1(EPOLL_CLOEXEC)) {}
-  ~EpollDescriptor() { ::close(value_); }
-  EpollDescriptor(const EpollDescriptor&) = delete;
-  EpollDescriptor& operator=(const EpollDescriptor&) = delete;
-  [[nodiscard]] int get() const { return value_; }
-
- private:
-  int value_;
-};
-
 /// An idle connection holds no buffer. Assigning an empty text would keep it.
 void free_memory(std::string& text) { std::string().swap(text); }
 
@@ -82,10 +70,10 @@ class Server::Impl {
   explicit Impl(ServerOptions options)
       : options_(std::move(options)),
         limits_{options_.max_head_bytes, options_.max_body_bytes},
+        epoll_(::epoll_create1(EPOLL_CLOEXEC)),
         table_(epoll_.get()),
         budget_(options_.large_body_budget),
         wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-  ~Impl() { ::close(wake_); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
@@ -131,10 +119,10 @@ class Server::Impl {
   ServerOptions options_;
   FrameLimits limits_;
   HttpEngine engine_;
-  EpollDescriptor epoll_;
+  base::Descriptor epoll_;
   ConnectionTable table_;
   BodyBudget budget_;
-  int wake_;
+  base::Descriptor wake_;
 
   std::mutex listener_mutex_;  // guards listener_
   Listener listener_;
@@ -160,7 +148,7 @@ base::Result<> Server::Impl::start() {
   if (!listener) return std::unexpected(listener.error());
   listener_ = std::move(*listener);
   port_ = listener_.port();
-  watch(wake_, kWakeTag, EPOLLIN, EPOLL_CTL_ADD);
+  watch(wake_.get(), kWakeTag, EPOLLIN, EPOLL_CTL_ADD);
   watch(listener_.descriptor(), kListenerTag, EPOLLIN | EPOLLONESHOT, EPOLL_CTL_ADD);
   for (std::size_t i = 0; i < std::max<std::size_t>(1, options_.workers); ++i) {
     threads_.emplace_back([this] { run(); });
@@ -506,7 +494,7 @@ void Server::Impl::cut() {
   while (Connection* connection = table_.claim_if([](const Connection&) { return true; })) close(*connection);
   ended_ = true;
   const std::uint64_t one = 1;
-  [[maybe_unused]] const auto woken = ::write(wake_, &one, sizeof one);
+  [[maybe_unused]] const auto woken = ::write(wake_.get(), &one, sizeof one);
   {
     const std::lock_guard lock(slow_mutex_);  // a thread between its check and its wait would miss the call
     slow_ready_.notify_all();

@@ -10,20 +10,10 @@
 #include <climits>
 #include <memory>
 
+#include "common/base/descriptor.hpp"
+
 namespace net {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int value) : value_(value) {}
-  ~Descriptor() { ::close(value_); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return value_; }
-
- private:
-  int value_;
-};
 
 IoResult moved(ssize_t bytes) { return {IoResult::State::done, static_cast<std::size_t>(bytes)}; }
 
@@ -57,7 +47,7 @@ class PlainTransport final : public Transport {
   int descriptor() const override { return descriptor_.get(); }
 
  private:
-  Descriptor descriptor_;
+  base::Descriptor descriptor_;
 };
 
 struct SslDeleter {
@@ -67,7 +57,8 @@ using SslPointer = std::unique_ptr<SSL, SslDeleter>;
 
 class TlsTransport final : public Transport {
  public:
-  TlsTransport(int descriptor, SslPointer ssl) : descriptor_(descriptor), ssl_(std::move(ssl)) {}
+  TlsTransport(base::Descriptor descriptor, SslPointer ssl)
+      : descriptor_(std::move(descriptor)), ssl_(std::move(ssl)) {}
 
   IoResult handshake() override {
     ERR_clear_error();
@@ -113,7 +104,7 @@ class TlsTransport final : public Transport {
     }
   }
 
-  Descriptor descriptor_;
+  base::Descriptor descriptor_;
   SslPointer ssl_;
   bool broken_ = false;
 };
@@ -123,13 +114,11 @@ class TlsTransport final : public Transport {
 std::unique_ptr<Transport> make_plain_transport(int descriptor) { return std::make_unique<PlainTransport>(descriptor); }
 
 std::unique_ptr<Transport> make_tls_transport(int descriptor, ssl_ctx_st* context) {
+  base::Descriptor owned(descriptor);
   SslPointer ssl(context != nullptr ? SSL_new(context) : nullptr);
-  if (!ssl || SSL_set_fd(ssl.get(), descriptor) != 1) {
-    ::close(descriptor);
-    return nullptr;
-  }
+  if (!ssl || SSL_set_fd(ssl.get(), owned.get()) != 1) return nullptr;
   SSL_set_accept_state(ssl.get());
-  return std::make_unique<TlsTransport>(descriptor, std::move(ssl));
+  return std::make_unique<TlsTransport>(std::move(owned), std::move(ssl));
 }
 
 }  // namespace net

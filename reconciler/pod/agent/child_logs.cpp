@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "common/base/descriptor.hpp"
 #include "common/base/text.hpp"
 #include "common/base/wire_text.hpp"
 
@@ -62,17 +63,16 @@ void keep_end(std::vector<std::string_view>& errors) {
 
 /// The last bytes of a file; nothing when it cannot be read.
 std::optional<std::string> read_end(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return std::nullopt;
+  const base::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) return std::nullopt;
   std::string text;
   struct stat status {};
-  if (::fstat(file, &status) == 0 && status.st_size > 0) {
+  if (::fstat(file.get(), &status) == 0 && status.st_size > 0) {
     const auto start = std::max<::off_t>(0, status.st_size - kEnd);
     text.resize(static_cast<std::size_t>(status.st_size - start));
-    const auto count = ::pread(file, text.data(), text.size(), start);
+    const auto count = ::pread(file.get(), text.data(), text.size(), start);
     text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
   }
-  ::close(file);
   std::erase(text, '\0');
   return text;
 }
@@ -106,11 +106,9 @@ void ChildLogs::prepare(const Preset& preset) const {
   if (::mkdir(folder_.c_str(), kFolderForAll) == 0) ::chmod(folder_.c_str(), kFolderForAll);
   for (const auto& section : preset.sections) {
     const auto file_path = path(section.name);
-    const int file =
-        file_path.empty() ? -1 : ::open(file_path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kForAll);
-    if (file < 0) continue;
-    ::fchmod(file, kForAll);  // the umask is not asked
-    ::close(file);
+    if (file_path.empty()) continue;
+    const base::Descriptor file(::open(file_path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kForAll));
+    if (file.is_open()) ::fchmod(file.get(), kForAll);  // the umask is not asked
   }
 }
 

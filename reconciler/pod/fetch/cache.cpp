@@ -15,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/base/descriptor.hpp"
 #include "common/base/digest.hpp"
 #include "common/base/file.hpp"
 #include "common/base/json.hpp"
@@ -28,62 +29,47 @@ constexpr std::size_t kHashDigits = 16;
 constexpr std::size_t kBlock = std::size_t{1} << 20U;
 constexpr std::uint64_t kDropEvery = std::uint64_t{32} << 20U;
 
-class File {
- public:
-  explicit File(int number) : number_(number) {}
-  ~File() {
-    if (number_ >= 0) ::close(number_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  [[nodiscard]] int number() const { return number_; }
-  [[nodiscard]] bool open() const { return number_ >= 0; }
-  [[nodiscard]] std::size_t read_at(std::uint64_t offset, char* into, std::size_t size) const {
-    ssize_t got = -1;
-    do {
-      got = ::pread(number_, into, size, static_cast<off_t>(offset));
-    } while (got < 0 && errno == EINTR);
-    return got < 0 ? 0 : static_cast<std::size_t>(got);
-  }
-
- private:
-  int number_;
-};
+std::size_t read_at(const base::Descriptor& file, std::uint64_t offset, char* into, std::size_t size) {
+  ssize_t got = -1;
+  do {
+    got = ::pread(file.get(), into, size, static_cast<off_t>(offset));
+  } while (got < 0 && errno == EINTR);
+  return got < 0 ? 0 : static_cast<std::size_t>(got);
+}
 
 bool vouches(const Record& record, const Stamp& stamp) { return record.stamp == stamp && record.sha256.size() == 64; }
 
-Try<std::string> hash_file(const File& file, const Stamp& stamp, const std::string& path, Progress& progress,
-                           const std::stop_token& stop) {
+Try<std::string> hash_file(const base::Descriptor& file, const Stamp& stamp, const std::string& path,
+                           Progress& progress, const std::stop_token& stop) {
   base::Sha256 digest;
   std::string block(kBlock, '\0');
   std::uint64_t dropped = 0;
   for (std::uint64_t at = 0; at < stamp.size;) {
     if (stop.stop_requested()) return give_up(Reason::interrupted, "stopped by a signal", path);
-    const auto got = file.read_at(at, block.data(), block.size());
+    const auto got = read_at(file, at, block.data(), block.size());
     if (got == 0) return give_up(Reason::write_failed, "cannot be read to its end", path, "look at the volume");
     digest.update(block.data(), got);
     at += got;
     progress.set_file_bytes(at);
     if (at - dropped >= kDropEvery) {
       // A file that is mapped by a running server stays in the page cache all the same.
-      ::posix_fadvise(file.number(), static_cast<off_t>(dropped), static_cast<off_t>(at - dropped),
-                      POSIX_FADV_DONTNEED);
+      ::posix_fadvise(file.get(), static_cast<off_t>(dropped), static_cast<off_t>(at - dropped), POSIX_FADV_DONTNEED);
       dropped = at;
     }
   }
-  if (stamp_of(file.number()) != stamp) {
+  if (stamp_of(file.get()) != stamp) {
     return give_up(Reason::source_changed, "was written to while it was read", path,
                    "write it elsewhere, then move it");
   }
   return digest.finish();
 }
 
-Try<std::uint64_t> check_gguf(const File& file, std::uint64_t size, const std::string& path) {
+Try<std::uint64_t> check_gguf(const base::Descriptor& file, std::uint64_t size, const std::string& path) {
   const auto read = [&](std::uint64_t offset, char* into, std::size_t bytes) {
-    return file.read_at(offset, into, bytes);
+    return read_at(file, offset, into, bytes);
   };
   std::array<char, 4096> start{};
-  const auto got = file.read_at(0, start.data(), start.size());
+  const auto got = read_at(file, 0, start.data(), start.size());
   if (const auto wrong = describe_wrong_start({start.data(), got}); !wrong.empty()) {
     return give_up(Reason::not_gguf, "is " + wrong + ", not a GGUF model", path, "give the URL of a .gguf file");
   }
@@ -162,13 +148,13 @@ Try<GgufHeader> check_header(const ReadAt& read_at, std::uint64_t file_size, con
 Try<Seen> verify_file(const std::string& path, const Expected& expected, const std::optional<Record>& record,
                       Progress& progress, const std::stop_token& stop) {
   // A named pipe would keep the open waiting for its writer.
-  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const base::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status {};
-  if (!file.open() || ::fstat(file.number(), &status) != 0 || !S_ISREG(status.st_mode)) {
-    const auto what = file.open() ? std::string("is no regular file") : base::errno_text(errno);
+  if (!file.is_open() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
+    const auto what = file.is_open() ? std::string("is no regular file") : base::errno_text(errno);
     return give_up(Reason::not_found, what, path, "check the path and that the Pod may read it");
   }
-  const auto stamp = stamp_of(file.number());
+  const auto stamp = stamp_of(file.get());
   if (!stamp) return volume_failure(errno, path);
   Seen seen{{*stamp, {}, {}, {}}, 0};
   if (expected.gguf) {
@@ -199,14 +185,15 @@ Try<Seen> verify_file(const std::string& path, const Expected& expected, const s
 void look_anew(const std::string& volume, const std::string& folder) {
   const auto above = folder_of(folder);
   if (folder.size() > volume.size() && above != folder) look_anew(volume, above);  // of "/" the volume's text is empty
-  const File opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const base::Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 Try<KeyLock> KeyLock::take(const std::string& path, const std::stop_token& stop, const std::function<void()>& on_wait) {
   if (auto made = make_folder(folder_of(path)); !made) return std::unexpected(made.error());
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0664);
-  if (file < 0) return volume_failure(errno, path);
-  KeyLock lock(file, reach_of(file));
+  base::Descriptor opened(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0664));
+  if (!opened.is_open()) return volume_failure(errno, path);
+  const int file = opened.get();
+  KeyLock lock(std::move(opened), reach_of(file));
   for (bool told = false;;) {
     if (::flock(file, LOCK_EX | LOCK_NB) == 0) return lock;
     if (errno != EWOULDBLOCK && errno != EINTR) {
@@ -219,12 +206,6 @@ Try<KeyLock> KeyLock::take(const std::string& path, const std::stop_token& stop,
     told = true;
     std::this_thread::sleep_for(std::chrono::milliseconds{200});
   }
-}
-
-KeyLock::KeyLock(KeyLock&& other) noexcept : file_(std::exchange(other.file_, -1)), reach_(other.reach_) {}
-
-KeyLock::~KeyLock() {
-  if (file_ >= 0) ::close(file_);
 }
 
 std::string partial_suffix(Reach reach, std::string_view boot) {
@@ -244,8 +225,8 @@ void sweep_partials(const std::string& to, std::chrono::seconds age) {
   const auto oldest = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now() - age);
   for (const auto& entry : list_files(folder)) {
     if (entry.status.st_mtim.tv_sec > oldest) continue;
-    const File lock(::open(Layout(to, key_of(entry.name)).lock().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-    if (lock.open() && ::flock(lock.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) continue;
+    const base::Descriptor lock(::open(Layout(to, key_of(entry.name)).lock().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (lock.is_open() && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) continue;
     if (::unlink((folder + "/" + entry.name).c_str()) == 0) {
       base::log::info("partial-swept", {{"file", entry.name}, {"bytes", entry.status.st_size}});
     }

@@ -5,8 +5,10 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "common/base/descriptor.hpp"
 #include "reconciler/pod/fetch/gguf.hpp"
 #include "reconciler/pod/fetch/partial.hpp"
 #include "reconciler/pod/fetch/progress.hpp"
@@ -95,14 +97,11 @@ class KeyLock {
   /// Waits until the lock is free; `on_wait` is called once when it is not at once.
   [[nodiscard]] static Try<KeyLock> take(const std::string& path, const std::stop_token& stop,
                                          const std::function<void()>& on_wait);
-  KeyLock(KeyLock&& other) noexcept;
-  KeyLock& operator=(KeyLock&&) = delete;
-  ~KeyLock();
   [[nodiscard]] Reach reach() const { return reach_; }
 
  private:
-  KeyLock(int file, Reach reach) : file_(file), reach_(reach) {}
-  int file_;
+  KeyLock(base::Descriptor file, Reach reach) : file_(std::move(file)), reach_(reach) {}
+  base::Descriptor file_;
   Reach reach_;
 };
 

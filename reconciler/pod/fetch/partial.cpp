@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "common/base/descriptor.hpp"
 #include "common/base/digest.hpp"
 #include "common/base/file.hpp"
 #include "common/base/json.hpp"
@@ -140,8 +141,8 @@ struct Partial::State {
   std::string data_path;
   std::string state_path;
   std::string boot;
-  int data = -1;
-  int state = -1;
+  base::Descriptor data;
+  base::Descriptor state;
   std::uint64_t live_number = 0;
   std::uint64_t durable_number = 0;
   /// The kernel could not write what it held. It says so once and forgets these bytes, so no later sync tells of them.
@@ -152,14 +153,6 @@ struct Partial::State {
     if (outcome == 0) return {};
     lost = true;
     return volume_failure(errno, path);
-  }
-
-  State() = default;
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-  ~State() {
-    if (data >= 0) ::close(data);
-    if (state >= 0) ::close(state);
   }
 };
 
@@ -174,21 +167,21 @@ Try<Partial> Partial::open(const std::string& stem, std::string boot) {
   state->state_path = stem + ".state";
   state->boot = std::move(boot);
   if (auto made = make_folder(folder_of(stem)); !made) return std::unexpected(made.error());
-  state->data = open_file(state->data_path);
-  if (state->data < 0) return volume_failure(errno, state->data_path);
-  state->state = open_file(state->state_path);
-  if (state->state < 0) return volume_failure(errno, state->state_path);
+  state->data = base::Descriptor(open_file(state->data_path));
+  if (!state->data.is_open()) return volume_failure(errno, state->data_path);
+  state->state = base::Descriptor(open_file(state->state_path));
+  if (!state->state.is_open()) return volume_failure(errno, state->state_path);
   return Partial(std::move(state));
 }
 
 std::optional<Checkpoint> Partial::load() const {
   struct stat status {};
-  if (::fstat(state_->data, &status) != 0) return std::nullopt;
+  if (::fstat(state_->data.get(), &status) != 0) return std::nullopt;
   std::optional<DecodedCheckpoint> best;
   bool best_live = false;
   for (std::size_t slot = 0; slot < kSlots; ++slot) {
     std::array<char, kSlotSize> text{};
-    const auto got = read_all_at(state_->state, text.data(), text.size(), slot * kSlotSize);
+    const auto got = read_all_at(state_->state.get(), text.data(), text.size(), slot * kSlotSize);
     auto found = decode_checkpoint({text.data(), got});
     if (!found) continue;
     const bool live = slot < kLiveSlots;
@@ -206,20 +199,20 @@ std::optional<Checkpoint> Partial::load() const {
 }
 
 Try<> Partial::write_at(std::uint64_t offset, std::string_view bytes) {
-  const int error = write_all_at(state_->data, bytes, offset);
+  const int error = write_all_at(state_->data.get(), bytes, offset);
   if (error != 0) return volume_failure(error, state_->data_path);
   return {};
 }
 
 std::size_t Partial::read_at(std::uint64_t offset, char* into, std::size_t size) const {
-  return read_all_at(state_->data, into, size, offset);
+  return read_all_at(state_->data.get(), into, size, offset);
 }
 
 Try<> Partial::write_slot(std::size_t slot, const Checkpoint& checkpoint, std::uint64_t number) {
   std::string text = encode_checkpoint(checkpoint, state_->boot, number);
   if (text.size() > kSlotSize) return {};  // an absurdly long tag: then there is no resume
   text.resize(kSlotSize, ' ');
-  const int error = write_all_at(state_->state, text, slot * kSlotSize);
+  const int error = write_all_at(state_->state.get(), text, slot * kSlotSize);
   if (error != 0) return volume_failure(error, state_->state_path);
   return {};
 }
@@ -232,30 +225,30 @@ Try<> Partial::write_live(const Checkpoint& checkpoint) {
 
 /// Live checkpoints tell of bytes that may be nowhere; the durable ones were written before.
 Try<> Partial::forget_live() {
-  const int error = write_all_at(state_->state, std::string(kLiveSlots * kSlotSize, ' '), 0);
+  const int error = write_all_at(state_->state.get(), std::string(kLiveSlots * kSlotSize, ' '), 0);
   if (error != 0) return volume_failure(error, state_->state_path);
   return {};
 }
 
 Try<> Partial::write_durable(const Checkpoint& checkpoint) {
-  if (auto data = state_->synced(::fdatasync(state_->data), state_->data_path); !data) return data;
+  if (auto data = state_->synced(::fdatasync(state_->data.get()), state_->data_path); !data) return data;
   const auto number = ++state_->durable_number;
   if (auto written = write_slot(kLiveSlots + number % kLiveSlots, checkpoint, number); !written) return written;
-  if (::fdatasync(state_->state) != 0) return volume_failure(errno, state_->state_path);
+  if (::fdatasync(state_->state.get()) != 0) return volume_failure(errno, state_->state_path);
   return {};
 }
 
 Try<> Partial::reserve(std::uint64_t size) {
   const auto there = bytes_taken(state_->data_path);
   if (auto room = check_room(folder_of(state_->data_path), size > there ? size - there : 0); !room) return room;
-  if (::fallocate(state_->data, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) == 0) return {};
+  if (::fallocate(state_->data.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) == 0) return {};
   if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) return volume_failure(errno, state_->data_path);
   return {};  // NFS before 4.2 and others cannot; then a full volume shows on the way
 }
 
 Try<> Partial::restart() {
-  if (::ftruncate(state_->state, 0) != 0) return volume_failure(errno, state_->state_path);
-  if (::ftruncate(state_->data, 0) != 0) return volume_failure(errno, state_->data_path);
+  if (::ftruncate(state_->state.get(), 0) != 0) return volume_failure(errno, state_->state_path);
+  if (::ftruncate(state_->data.get(), 0) != 0) return volume_failure(errno, state_->data_path);
   return {};
 }
 
@@ -263,21 +256,21 @@ Try<> Partial::write_back(Span fresh, Span settled) {
   const auto sync = [&](Span span, unsigned how) -> Try<> {
     if (span.size() == 0) return {};
     const int outcome =
-        ::sync_file_range(state_->data, static_cast<off_t>(span.begin), static_cast<off_t>(span.size()), how);
+        ::sync_file_range(state_->data.get(), static_cast<off_t>(span.begin), static_cast<off_t>(span.size()), how);
     const bool unknown = errno == ENOSYS || errno == EINVAL || errno == ESPIPE || errno == EPERM;
     return state_->synced(unknown ? 0 : outcome, state_->data_path);  // without such a call it syncs at the end
   };
   if (auto begun = sync(fresh, SYNC_FILE_RANGE_WRITE); !begun) return begun;
   constexpr unsigned kWait = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
   if (auto written = sync(settled, kWait); !written || settled.size() == 0) return written;
-  ::posix_fadvise(state_->data, static_cast<off_t>(settled.begin), static_cast<off_t>(settled.size()),
+  ::posix_fadvise(state_->data.get(), static_cast<off_t>(settled.begin), static_cast<off_t>(settled.size()),
                   POSIX_FADV_DONTNEED);
   return {};
 }
 
 Try<> Partial::finish(std::uint64_t size) {
-  if (::ftruncate(state_->data, static_cast<off_t>(size)) != 0) return volume_failure(errno, state_->data_path);
-  auto synced = state_->synced(::fsync(state_->data), state_->data_path);
+  if (::ftruncate(state_->data.get(), static_cast<off_t>(size)) != 0) return volume_failure(errno, state_->data_path);
+  auto synced = state_->synced(::fsync(state_->data.get()), state_->data_path);
   if (!synced) (void)forget_live();
   return synced;
 }
@@ -289,7 +282,7 @@ Try<Stamp> Partial::publish(const std::string& path) {
   sync_folder(folder);
   ::unlink(state_->state_path.c_str());
   sync_folder(folder_of(state_->state_path));
-  const auto stamp = stamp_of(state_->data);
+  const auto stamp = stamp_of(state_->data.get());
   if (!stamp) return volume_failure(errno, path);
   return *stamp;
 }
@@ -355,10 +348,8 @@ Try<> make_folder(const std::string& path) {
 }
 
 void sync_folder(const std::string& path) {
-  const int folder = ::open(path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return;
-  ::fsync(folder);
-  ::close(folder);
+  const base::Descriptor folder(::open(path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.is_open()) ::fsync(folder.get());
 }
 
 std::string folder_of(const std::string& path) {

@@ -37,22 +37,20 @@ Proxy::Proxy(Options options, SharedScheduler& scheduler, const base::Clock& clo
 Proxy::~Proxy() {
   stop(milliseconds{0});
   for (const auto& [server, farewell] : farewells_) ::close(server);
-  if (epoll_ >= 0) ::close(epoll_);
-  if (wake_ >= 0) ::close(wake_);
 }
 
 base::Result<> Proxy::start() {
   auto listener = net::Listener::open(options_.listen);
   if (!listener) return std::unexpected(listener.error());
   listener_ = std::move(*listener);
-  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
-  wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (epoll_ < 0 || wake_ < 0) return base::fail(base::errno_text(errno), options_.listen);
-  for (const auto& [descriptor, key] : {std::pair{listener_.descriptor(), kListener}, std::pair{wake_, kWake}}) {
+  epoll_ = base::Descriptor(::epoll_create1(EPOLL_CLOEXEC));
+  wake_ = base::Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!epoll_.is_open() || !wake_.is_open()) return base::fail(base::errno_text(errno), options_.listen);
+  for (const auto& [descriptor, key] : {std::pair{listener_.descriptor(), kListener}, std::pair{wake_.get(), kWake}}) {
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.u64 = key;
-    ::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event);
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event);
   }
   scheduler_.set_on_change([this] { wake(); });
   thread_ = std::thread([this] { run(); });
@@ -71,7 +69,7 @@ void Proxy::stop(milliseconds grace) {
 
 void Proxy::wake() {
   const std::uint64_t one = 1;
-  [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
+  [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
 }
 
 void Proxy::run() {
@@ -80,7 +78,7 @@ void Proxy::run() {
   std::optional<base::SteadyTime> end;
   next_tick_ = now() + kTick;
   while (true) {
-    const int count = ::epoll_wait(epoll_, events.data(), kMostEvents, timeout_ms());
+    const int count = ::epoll_wait(epoll_.get(), events.data(), kMostEvents, timeout_ms());
     for (int i = 0; i < count; ++i) {
       const auto& event = events.at(static_cast<std::size_t>(i));
       handle(event.data.u64, event.events);
@@ -121,7 +119,7 @@ void Proxy::handle(std::uint64_t key, std::uint32_t events) {
   if (key == kListener) return accept_all();
   if (key == kWake) {
     std::uint64_t count = 0;
-    [[maybe_unused]] const auto got = ::read(wake_, &count, sizeof count);
+    [[maybe_unused]] const auto got = ::read(wake_.get(), &count, sizeof count);
     decide_due_ = true;
     return;
   }
@@ -181,7 +179,7 @@ void Proxy::see_off(int server, std::optional<Scheduler::Ticket> ticket) {
   epoll_event event{};
   event.events = EPOLLIN | EPOLLRDHUP;
   event.data.u64 = kFarewellBit | static_cast<std::uint64_t>(server);
-  ::epoll_ctl(epoll_, EPOLL_CTL_MOD, server, &event);
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, server, &event);
 }
 
 void Proxy::end_farewell(int server) {
@@ -202,7 +200,7 @@ void Proxy::watch(int descriptor, std::uint32_t events, Connection& connection, 
   event.data.u64 = reinterpret_cast<std::uint64_t>(&connection) | (server ? 1U : 0U);
   // An empty set of events would still tell of a reset, again and again.
   const int operation = events == 0 ? EPOLL_CTL_DEL : is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-  ::epoll_ctl(epoll_, operation, descriptor, &event);
+  ::epoll_ctl(epoll_.get(), operation, descriptor, &event);
 }
 
 void Proxy::expect(Scheduler::Ticket ticket, Connection& connection) {

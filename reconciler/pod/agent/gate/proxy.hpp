@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "common/base/descriptor.hpp"
 #include "common/base/error.hpp"
 #include "common/net/listener.hpp"
 #include "reconciler/pod/agent/gate/connection.hpp"
@@ -70,8 +71,8 @@ class Proxy : private ConnectionHost {
   SharedScheduler& scheduler_;
   const base::Clock& clock_;
   net::Listener listener_;
-  int epoll_ = -1;
-  int wake_ = -1;
+  base::Descriptor epoll_;
+  base::Descriptor wake_;
   std::thread thread_;
   std::atomic<bool> stopping_ = false;
   std::atomic<std::int64_t> grace_ms_ = 0;
