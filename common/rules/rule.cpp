@@ -107,6 +107,12 @@ const Rule& rule(std::string_view id) {
   return *found->second;
 }
 
+Finding make_finding(const Rule& rule, const kube::FieldPath& path, std::string value,
+                     std::initializer_list<std::string_view> words) {
+  return {rule.severity,         rule.id,    path.str(), std::move(value), fill(rule.message, words),
+          fill(rule.fix, words), rule.reason};
+}
+
 std::string as_label(std::string_view name) {
   std::string out;
   for (const char c : base::lower(name.substr(0, kube::kMaxLabelLength))) {
@@ -167,8 +173,7 @@ void Report::at(const kube::FieldPath& path, std::string value, std::initializer
   const bool listed = !is_full();
   ++told_[static_cast<std::size_t>(rule->severity)];
   if (!listed) return;
-  out_.push_back({rule->severity, rule->id, path.str(), std::move(value), fill(rule->message, words),
-                  fill(rule->fix, words), rule->reason});
+  out_.push_back(make_finding(*rule, path, std::move(value), words));
 }
 
 bool Report::is_full() const { return told_[static_cast<std::size_t>(rule->severity)] >= kMaxFindings; }

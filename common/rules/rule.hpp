@@ -149,6 +149,10 @@ struct Rule {
 /// The row of an id that is in the table.
 [[nodiscard]] const Rule& rule(std::string_view id);
 
+/// What a row says of one place, for who judges something else than an object; `value` and `words` as for Report.
+[[nodiscard]] Finding make_finding(const Rule& rule, const kube::FieldPath& path, std::string value,
+                                   std::initializer_list<std::string_view> words = {});
+
 /// A name of the same meaning that would pass as a label: lower case, other letters as `-`.
 [[nodiscard]] std::string as_label(std::string_view name);
 

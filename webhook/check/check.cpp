@@ -149,12 +149,10 @@ class Run {
       unreadable_ = true;
       return;
     }
-    std::vector<rules::Finding> found;
-    rules::Report report(found);
-    report.rule = &rules::rule("duplicate-key");
     const kube::FieldPath root;
-    report.at(root.child(within_item(problem.path)), base::quote_json(problem.key));
-    findings_.push_back({file.name, problem.mark, std::move(found.front()), ""});
+    auto finding = rules::make_finding(rules::rule("duplicate-key"), root.child(within_item(problem.path)),
+                                       base::quote_json(problem.key));
+    findings_.push_back({file.name, problem.mark, std::move(finding), ""});
   }
 
   void cannot_apply(const File& file, const Node& node, std::string_view why) {
@@ -218,16 +216,11 @@ class Run {
       object.name = text_of(*metadata, "name");
       object.name_space = text_of(*metadata, "namespace");
     }
-    const std::size_t first = findings_.size();
     check_version(object);
     check_metadata(object, findings_);
     find_unknown_fields(*kind, object, findings_);
-    for (auto& finding : rules::validate(to_json(node), options_.site)) {
-      const Mark mark = locate(node, finding.path);
-      findings_.push_back({file.name, mark, std::move(finding), ""});
-    }
-    const std::string name = object.kind + " " + object.name;
-    for (std::size_t i = first; i < findings_.size(); ++i) findings_[i].object = name;
+    for (auto& finding : rules::validate(to_json(node), options_.site))
+      findings_.push_back(locate(object, std::move(finding)));
     neighbours_.add(object);
     if (options_.defaults) defaulted_.push_back({*kind, &node});
   }
@@ -239,23 +232,18 @@ class Run {
     const std::string near =
         base::nearest(kind, {api::kind_name(api::Kind::inference_service), api::kind_name(api::Kind::model)});
     if (near.empty()) return;
-    std::vector<rules::Finding> found;
-    rules::Report report(found);
-    report.rule = &rules::rule("kind-known");
     const kube::FieldPath root;
-    report.at(root.child("kind"), base::quote_json(kind), {near});
-    findings_.push_back({file.name, locate(node, "kind"), std::move(found.front()), ""});
+    auto finding = rules::make_finding(rules::rule("kind-known"), root.child("kind"), base::quote_json(kind), {near});
+    findings_.push_back({file.name, locate(node, finding.path), std::move(finding), ""});
   }
 
   void check_version(const CheckedObject& object) {
     const std::string version = text_of(*object.node, "apiVersion");
     if (version == api::kApiVersion) return;
-    std::vector<rules::Finding> found;
-    rules::Report report(found);
-    report.rule = &rules::rule("api-version");
     const kube::FieldPath root;
-    report.at(root.child("apiVersion"), version.empty() ? "" : base::quote_json(version), {api::kApiVersion});
-    findings_.push_back({object.file, locate(*object.node, "apiVersion"), std::move(found.front()), ""});
+    findings_.push_back(
+        locate(object, rules::make_finding(rules::rule("api-version"), root.child("apiVersion"),
+                                           version.empty() ? "" : base::quote_json(version), {api::kApiVersion})));
   }
 
   void put_in_order() {

@@ -1,5 +1,7 @@
 #include "webhook/check/located.hpp"
 
+#include <utility>
+
 #include "common/base/number.hpp"
 
 namespace webhook {
@@ -22,6 +24,8 @@ std::string_view take_step(std::string_view& path) {
 
 }  // namespace
 
+std::string name_of(const CheckedObject& object) { return object.kind + " " + object.name; }
+
 Mark locate(const Node& object, std::string_view path) {
   const Node* at = &object;
   Mark mark = object.mark;
@@ -41,6 +45,11 @@ Mark locate(const Node& object, std::string_view path) {
     }
   }
   return mark;
+}
+
+LocatedFinding locate(const CheckedObject& object, rules::Finding finding) {
+  const Mark mark = locate(*object.node, finding.path);
+  return {object.file, mark, std::move(finding), name_of(object)};
 }
 
 }  // namespace webhook

@@ -57,10 +57,7 @@ void check_metadata(const CheckedObject& object, std::vector<LocatedFinding>& ou
   const bool is_there = node != nullptr && node->kind != Node::Kind::null;
   std::vector<rules::Finding> found;
   judge(is_there ? to_json(*node) : base::JsonDocument(rapidjson::kObjectType), path, found);
-  for (auto& finding : found) {
-    const Mark mark = locate(*object.node, finding.path);
-    out.push_back({object.file, mark, std::move(finding), ""});
-  }
+  for (auto& finding : found) out.push_back(locate(object, std::move(finding)));
 }
 
 }  // namespace webhook

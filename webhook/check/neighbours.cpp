@@ -38,12 +38,7 @@ bool one_at_a_time(const Node& service) {
 
 void report(const CheckedObject& object, std::string_view rule, const kube::FieldPath& path, const std::string& value,
             std::initializer_list<std::string_view> words, std::vector<LocatedFinding>& out) {
-  std::vector<rules::Finding> found;
-  rules::Report to(found);
-  to.rule = &rules::rule(rule);
-  to.at(path, base::quote_json(value), words);
-  const Mark mark = locate(*object.node, found.front().path);
-  out.push_back({object.file, mark, std::move(found.front()), object.kind + " " + object.name});
+  out.push_back(locate(object, rules::make_finding(rules::rule(rule), path, base::quote_json(value), words)));
 }
 
 }  // namespace

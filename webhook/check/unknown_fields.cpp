@@ -145,11 +145,9 @@ class Search {
   }
 
   void report(const Node::Member& member, const FieldPath& path, const Owner& owner) {
-    std::vector<rules::Finding> found;
-    rules::Report report(found);
-    report.rule = &rules::rule("unknown-field");
-    report.at(path, base::quote_json(member.key), {owner.name, fix(member.key, owner)});
-    out_.push_back({object_.file, member.mark, std::move(found.front()), ""});
+    auto finding = rules::make_finding(rules::rule("unknown-field"), path, base::quote_json(member.key),
+                                       {owner.name, fix(member.key, owner)});
+    out_.push_back({object_.file, member.mark, std::move(finding), name_of(object_)});
   }
 
   api::Kind kind_;
