@@ -34,7 +34,7 @@ void keep_memory_small() {
 /// The schemas and the table of flags are read at their first use: now, not in somebody's request.
 void load_tables() {
   for (const auto kind : {api::Kind::inference_service, api::Kind::model}) static_cast<void>(api::schema_of(kind));
-  static_cast<void>(api::llama_flags());
+  static_cast<void>(api::find_llama_flag(""));
 }
 
 /// Brings the server's own counts into the table before a scrape.

@@ -131,9 +131,17 @@ constexpr Former kFormer[] = {
     {"--mlock", "--load-mode mlock"},
 };
 
-LlamaFlag kFlags[] = {
+constexpr auto kFlags = [] {
+  auto rows = std::to_array<LlamaFlag>({
 #include "common/api/llama_flags/rows.inc"
-};
+  });
+  for (const auto& policy : kPolicies) {
+    auto* const row = std::ranges::find(rows, policy.key, &LlamaFlag::key);
+    row->use = policy.use;  // where no row has the key, this does not compile
+    row->instead = policy.instead;
+  }
+  return rows;
+}();
 
 /// Calls `visit(name)` for each of the names in a row's cell.
 template <class Visit>
@@ -155,15 +163,7 @@ struct Index {
   std::vector<std::string_view> long_names;
 
   Index() {
-    std::unordered_map<std::string_view, const Policy*> policies;
-    for (const auto& policy : kPolicies) policies.emplace(policy.key, &policy);
-    for (auto& flag : kFlags) {
-      if (const auto policy = policies.find(flag.key); policy != policies.end()) {
-        flag.use = policy->second->use;
-        flag.instead = policy->second->instead;
-      }
-      add(flag);
-    }
+    for (const auto& flag : kFlags) add(flag);
   }
 
   void add(const LlamaFlag& flag) {
@@ -222,12 +222,7 @@ bool may_be_other_build(std::string_view image) {
   return !image.empty() && !image.substr(0, image.find('@')).ends_with(known);
 }
 
-std::span<const LlamaFlag> llama_flags() {
-  static_cast<void>(index());
-  return kFlags;
-}
-
-std::size_t llama_flag_policies() { return std::size(kPolicies); }
+std::span<const LlamaFlag> llama_flags() { return kFlags; }
 
 const LlamaFlag* find_llama_flag(std::string_view name) {
   const Index::Entry* entry = index().find(name);

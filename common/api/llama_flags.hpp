@@ -49,8 +49,6 @@ struct LlamaFlag {
 
 /// All rows.
 [[nodiscard]] std::span<const LlamaFlag> llama_flags();
-/// How many rows have a decision of ours (a use other than `model`, or a field that says the same).
-[[nodiscard]] std::size_t llama_flag_policies();
 /// By any of its names, `_` and `-` being the same after `--`; null when this build does not know it.
 [[nodiscard]] const LlamaFlag* find_llama_flag(std::string_view name);
 /// By its environment variable.
