@@ -556,12 +556,6 @@ std::optional<LiveObject> ClusterCache::live(Resource resource, const std::strin
   });
 }
 
-std::string ClusterCache::version_of(const Key& key) const {
-  const auto resource = key.kind == Key::Kind::service ? Resource::service : Resource::model;
-  const auto found = live(resource, key.namespace_, key.name);
-  return found ? found->resource_version : std::string{};
-}
-
 std::vector<Key> ClusterCache::keys() const {
   std::vector<Key> keys;
   const std::lock_guard lock(mutex_);

@@ -71,8 +71,6 @@ class ClusterCache {
 
   [[nodiscard]] std::optional<LiveObject> live(Resource resource, const std::string& namespace_,
                                                const std::string& name) const;
-  /// resourceVersion of a service or Model as it is kept; empty when it is not there.
-  [[nodiscard]] std::string version_of(const Key& key) const;
 
   /// Every service and every Model.
   [[nodiscard]] std::vector<Key> keys() const;

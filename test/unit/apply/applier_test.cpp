@@ -241,6 +241,8 @@ TEST_CASE("the status goes to its subresource under its own manager, and events 
   CHECK(events[0]["reason"] == "ModelFailed");
   CHECK(events[0]["type"] == "Warning");
   CHECK(events[0]["involvedObject"]["name"] == "multi");
-  CHECK(f.cache.version_of(kKey) ==
+  const auto kept = f.cache.live(Resource::service, kKey.namespace_, kKey.name);
+  REQUIRE(kept);
+  CHECK(kept->resource_version ==
         f.server.get(kServices + "/multi").body["metadata"]["resourceVersion"].get<std::string>());
 }

@@ -59,7 +59,10 @@ struct Fixture {
         there.insert(object["metadata"]["name"].get<std::string>() +
                      object["metadata"]["resourceVersion"].get<std::string>());
       std::set<std::string> here;
-      for (const auto& key : cache.keys()) here.insert(key.name + cache.version_of(key));
+      for (const auto& key : cache.keys()) {
+        if (const auto live = cache.live(Resource::model, key.namespace_, key.name))
+          here.insert(key.name + live->resource_version);
+      }
       return here == there;
     });
   }
