@@ -34,12 +34,6 @@ std::optional<Operation> operation_of(std::string_view name) {
   return std::nullopt;
 }
 
-/// Null in JSON is how Go writes "none".
-const base::JsonValue* present(const base::JsonValue& request, std::string_view key) {
-  const auto* value = base::find(request, key);
-  return value == nullptr || value->IsNull() ? nullptr : value;
-}
-
 /// With `generateName` a new object has no name yet.
 std::string name_of(const Review& review, const base::JsonValue& request) {
   auto name = base::string_at(request, {"name"});
@@ -49,8 +43,8 @@ std::string name_of(const Review& review, const base::JsonValue& request) {
 }
 
 base::Result<> read_objects(Review& review, const base::JsonValue& request) {
-  review.object = present(request, "object");
-  review.old_object = present(request, "oldObject");
+  review.object = base::present(request, "object");
+  review.old_object = base::present(request, "oldObject");
   const bool needs_object = review.operation == Operation::create || review.operation == Operation::update;
   if (needs_object && review.object == nullptr) return wrong("request.object is missing");
   if (review.operation == Operation::update && review.old_object == nullptr) {
@@ -132,7 +126,7 @@ base::Result<Review> decode_review(std::string_view body) {
   if (base::string_at(review.document, {"apiVersion"}) != kApiVersion) {
     return wrong("apiVersion is not " + std::string(kApiVersion));
   }
-  const auto* request = present(review.document, "request");
+  const auto* request = base::present(review.document, "request");
   if (request == nullptr || !request->IsObject()) return wrong("request is missing");
   review.uid = base::string_at(*request, {"uid"});
   if (review.uid.empty()) return wrong("request.uid is missing");

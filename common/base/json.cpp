@@ -157,6 +157,11 @@ const JsonValue* find(const JsonValue& value, std::string_view key) {
   return nullptr;
 }
 
+const JsonValue* present(const JsonValue& value, std::string_view key) {
+  const JsonValue* member = find(value, key);
+  return member == nullptr || member->IsNull() ? nullptr : member;
+}
+
 const JsonValue* find_path(const JsonValue& value, std::initializer_list<std::string_view> keys) {
   const JsonValue* at = &value;
   for (const auto key : keys) {

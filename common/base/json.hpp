@@ -24,6 +24,8 @@ inline constexpr int kMaxJsonDepth = 512;
 
 /// The member of an object, or null: also when `value` is no object. Never an unchecked accessor.
 [[nodiscard]] const JsonValue* find(const JsonValue& value, std::string_view key);
+/// The same, also null where the member is JSON null: how Go and the API server write "none".
+[[nodiscard]] const JsonValue* present(const JsonValue& value, std::string_view key);
 /// Follows keys one below the other: `find_path(object, {"metadata", "name"})`.
 [[nodiscard]] const JsonValue* find_path(const JsonValue& value, std::initializer_list<std::string_view> keys);
 

@@ -137,11 +137,6 @@ std::string shown(const JsonValue* value) {
   return base::shorten(base::to_text(*value), kMaxShown);
 }
 
-const JsonValue* present(const JsonValue& parent, std::string_view key) {
-  const JsonValue* value = base::find(parent, key);
-  return value == nullptr || value->IsNull() ? nullptr : value;
-}
-
 const JsonValue* object_in(const JsonValue& parent, std::string_view key) {
   const JsonValue* value = base::find(parent, key);
   return value != nullptr && value->IsObject() ? value : nullptr;

@@ -15,6 +15,8 @@
 /// How a rule is written: a row in table.cpp and a function that reports what it finds.
 namespace rules {
 
+using base::present;
+
 struct Rule;
 
 /// Where a rule puts what it finds. The words come from the rule's row; `{0}`, `{1}` in them stand for `words`.
@@ -163,8 +165,6 @@ inline constexpr std::size_t kMaxShown = 80;
 /// The member when it is an object or list of that name; null otherwise, also for JSON null.
 [[nodiscard]] const base::JsonValue* object_in(const base::JsonValue& parent, std::string_view key);
 [[nodiscard]] const base::JsonValue* list_in(const base::JsonValue& parent, std::string_view key);
-/// The member unless it is absent or JSON null.
-[[nodiscard]] const base::JsonValue* present(const base::JsonValue& parent, std::string_view key);
 /// The text of a member; empty when it is absent or has another type.
 [[nodiscard]] std::string_view text_in(const base::JsonValue& parent, std::string_view key);
 

@@ -27,7 +27,7 @@ void judge(const JsonValue& metadata, const FieldPath& path, std::vector<rules::
   if (!metadata.IsObject()) return;
   report.rule = &rules::rule("schema-required");
   const auto is_there = [&](std::string_view field) {
-    const JsonValue* value = rules::present(metadata, field);
+    const JsonValue* value = base::present(metadata, field);
     return value != nullptr && !(value->IsString() && value->GetStringLength() == 0);
   };
   if (!is_there("name") && !is_there("generateName")) report.at(path.child("name"), nullptr, {"name"});
