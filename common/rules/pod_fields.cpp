@@ -113,14 +113,16 @@ constexpr Form kSysctl{is_sysctl, "is no name of a setting",
 constexpr Form kHeader{is_header, "is no name of a header", "write letters, digits and -"};
 constexpr Form kAnything{[](Text) { return true; }, "", ""};
 
-/// What stands in a field.
-enum class Is { text, one_of, number, numbers, object, items, texts, labels, never };
+/// What stands in a field. An empty text counts as one that is not there; of exact_one_of it is one of no word: such
+/// fields are pointers in Kubernetes, and are judged when they are set.
+enum class Is { text, one_of, exact_one_of, number, numbers, object, items, texts, labels, never };
 
 struct Field {
   Text type;
   Text name;
   Is is;
-  /// Of an object or items: their type. Of one_of: the words, a blank between them. Of never: the value, as JSON.
+  /// Of an object or items: their type. Of one_of and exact_one_of: the words, a blank between them. Of never: the
+  /// value, as JSON.
   Text of = {};
   const Form* form = nullptr;
   /// Missing or empty is a mistake.
@@ -163,8 +165,8 @@ constexpr Field kFields[] = {
     {"TopologySpreadConstraint", "minDomains", Is::number, "", nullptr, false, 1},
     {"TopologySpreadConstraint", "topologyKey", Is::text, "", &kKey, kNeeded},
     {"TopologySpreadConstraint", "whenUnsatisfiable", Is::one_of, "DoNotSchedule ScheduleAnyway", nullptr, kNeeded},
-    {"TopologySpreadConstraint", "nodeAffinityPolicy", Is::one_of, "Honor Ignore"},
-    {"TopologySpreadConstraint", "nodeTaintsPolicy", Is::one_of, "Honor Ignore"},
+    {"TopologySpreadConstraint", "nodeAffinityPolicy", Is::exact_one_of, "Honor Ignore"},
+    {"TopologySpreadConstraint", "nodeTaintsPolicy", Is::exact_one_of, "Honor Ignore"},
     {"TopologySpreadConstraint", "labelSelector", Is::object, "LabelSelector"},
     // Variables.
     {"EnvVarSource", "configMapKeyRef", Is::object, "KeySelector"},
@@ -189,7 +191,7 @@ constexpr Field kFields[] = {
     // Security.
     {"SecurityContext", "runAsUser", Is::number, "", nullptr, false, 0, kMostId},
     {"SecurityContext", "runAsGroup", Is::number, "", nullptr, false, 0, kMostId},
-    {"SecurityContext", "procMount", Is::one_of, "Default"},
+    {"SecurityContext", "procMount", Is::exact_one_of, "Default"},
     {"SecurityContext", "seccompProfile", Is::object, "Profile"},
     {"SecurityContext", "appArmorProfile", Is::object, "Profile"},
     {"SecurityContext", "windowsOptions", Is::object, "WindowsOptions"},
@@ -197,9 +199,9 @@ constexpr Field kFields[] = {
     {"PodSecurityContext", "runAsGroup", Is::number, "", nullptr, false, 0, kMostId},
     {"PodSecurityContext", "supplementalGroups", Is::numbers, "", nullptr, false, 0, kMostId},
     {"PodSecurityContext", "fsGroup", Is::number, "", nullptr, false, 0, kMostId},
-    {"PodSecurityContext", "fsGroupChangePolicy", Is::one_of, "OnRootMismatch Always"},
-    {"PodSecurityContext", "supplementalGroupsPolicy", Is::one_of, "Merge Strict"},
-    {"PodSecurityContext", "seLinuxChangePolicy", Is::one_of, "MountOption Recursive"},
+    {"PodSecurityContext", "fsGroupChangePolicy", Is::exact_one_of, "OnRootMismatch Always"},
+    {"PodSecurityContext", "supplementalGroupsPolicy", Is::exact_one_of, "Merge Strict"},
+    {"PodSecurityContext", "seLinuxChangePolicy", Is::exact_one_of, "MountOption Recursive"},
     {"PodSecurityContext", "seccompProfile", Is::object, "Profile"},
     {"PodSecurityContext", "appArmorProfile", Is::object, "Profile"},
     {"PodSecurityContext", "windowsOptions", Is::object, "WindowsOptions"},
@@ -264,8 +266,8 @@ constexpr Field kFields[] = {
     {"ResourceClaim", "resourceClaimTemplateName", Is::text, "", &kName},
     {"VolumeMount", "name", Is::text, "", &kAnything, kNeeded},
     {"VolumeMount", "mountPath", Is::text, "", &kNoColon, kNeeded},
-    {"VolumeMount", "mountPropagation", Is::one_of, "None HostToContainer Bidirectional"},
-    {"VolumeMount", "recursiveReadOnly", Is::one_of, "Disabled IfPossible Enabled"},
+    {"VolumeMount", "mountPropagation", Is::exact_one_of, "None HostToContainer Bidirectional"},
+    {"VolumeMount", "recursiveReadOnly", Is::exact_one_of, "Disabled IfPossible Enabled"},
     {"VolumeMount", "subPathExpr", Is::text, "", &kInside},
 };
 
@@ -276,7 +278,7 @@ std::string write_one_of(Text words) {
   return out;
 }
 
-/// An empty text counts as one that is not there, as it does for the API server.
+/// An empty text counts as one that is not there, as it mostly does for the API server.
 bool is_there(const JsonValue* value) {
   if (value == nullptr || value->IsNull()) return false;
   return !(value->IsString() && value->GetStringLength() == 0) && !(value->IsArray() && value->Empty());
@@ -315,14 +317,15 @@ class Judge {
     Text type;
     void (Judge::*judge)(const JsonValue&, const FieldPath&) const;
   };
-  static const Special kSpecials[11];
+  static const Special kSpecials[13];
 
   void say(const FieldPath& path, const JsonValue* value, Text what, Text fix) const {
     report_.at(path, value, {what, fix});
   }
 
   void judge(const Field& field, const JsonValue* value, const FieldPath& path) const {
-    if (!is_there(value)) {
+    const bool is_set = field.is == Is::exact_one_of && value != nullptr && !value->IsNull();
+    if (!is_set && !is_there(value)) {
       if (field.needed) say(path, nullptr, "is missing", "add it");
       return;
     }
@@ -339,6 +342,7 @@ class Judge {
       case Is::text:
         return text(*field.form, *value, path);
       case Is::one_of:
+      case Is::exact_one_of:
         if (!is_word_of(field.of, base::as_string(value).value_or("")))
           say(path, value, "is none that Kubernetes takes here", write_one_of(field.of));
         return;
@@ -546,6 +550,18 @@ class Judge {
           "write exactly one of fieldRef, resourceFieldRef");
   }
 
+  /// validateContainerResourceDivisor: the amount is told in these units, each in the form that the API server stores.
+  void divisor(const JsonValue& value, const FieldPath& path) const {
+    const Text resource = text_in(value, "resource");
+    const JsonValue* unit = present(value, "divisor");
+    if (unit == nullptr || !is_env_resource(resource)) return;
+    const auto text = base::as_string(unit);
+    const auto amount = kube::Quantity::parse(text ? std::string(*text) : base::to_text(*unit));
+    const Text units = resource.ends_with(".cpu") ? "1m 1" : "1 1k 1M 1G 1T 1P 1E 1Ki 1Mi 1Gi 1Ti 1Pi 1Ei";
+    if (amount && !amount->is_zero() && !is_word_of(units, amount->canonical()))
+      say(path.child("divisor"), unit, "is no unit of this amount", write_one_of(units));
+  }
+
   void projection(const JsonValue& value, const FieldPath& path) const {
     const auto given =
         std::ranges::count_if(value.GetObject(), [](const auto& member) { return !member.value.IsNull(); });
@@ -555,7 +571,7 @@ class Judge {
   const Report& report_;
 };
 
-const Judge::Special Judge::kSpecials[11] = {
+const Judge::Special Judge::kSpecials[13] = {
     {"NodeSelectorRequirement", &Judge::node_requirement},
     {"NodeFieldRequirement", &Judge::field_requirement},
     {"LabelSelectorRequirement", &Judge::label_requirement},
@@ -567,6 +583,8 @@ const Judge::Special Judge::kSpecials[11] = {
     {"EmptyDirVolumeSource", &Judge::empty_dir},
     {"DownwardAPIVolumeFile", &Judge::downward_file},
     {"VolumeProjection", &Judge::projection},
+    {"ResourceFieldSelector", &Judge::divisor},
+    {"VolumeResourceSelector", &Judge::divisor},
 };
 
 }  // namespace
