@@ -172,6 +172,15 @@ void resource_twice(const Service& service, const Report& report) {
     if (here && there && *here != *there)
       report.at(path, &value, {"spec.resources.requests[" + std::string(field.resource) + "]", shown(other)});
   });
+  const JsonValue* sharing = sharing_of(service);
+  const auto profile = sharing == nullptr ? std::string_view{} : text_in(*sharing, "profile");
+  if (!profile.empty() && text_in(*sharing, "mode") == "partitioned") {
+    const std::string partition = "nvidia.com/mig-" + std::string(profile);
+    for_each_entry(service, [&](const Entry& entry, const FieldPath& path) {
+      if (!gpu_vendor(entry.resource).empty() && entry.resource != partition)
+        report.at(path, &entry.value, {"spec.resources.gpuSharing.profile", partition});
+    });
+  }
   const JsonValue* resources = resources_of(service);
   const auto count = resources == nullptr ? std::nullopt : base::as_int(base::find(*resources, "gpu"));
   if (!count) return;

@@ -191,6 +191,17 @@ TEST_CASE("a request is compared with its limit whichever shape says each") {
   CHECK(where(R"("memory":"8Gi","limits":{"memory":null})").empty());
 }
 
+TEST_CASE("a partition is asked for under its own name, in whichever shape") {
+  const auto lines = [](const std::string& requests) {
+    return lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"resources":{"requests":)" +
+                            requests + R"(,"gpuSharing":{"mode":"partitioned","profile":"1g.5gb"}}})"));
+  };
+  CHECK(lines(R"({"nvidia.com/gpu":1})") ==
+        Lines{"spec.resources.requests[nvidia.com/gpu]: Invalid value: 1: spec.resources.gpuSharing.profile says "
+              "nvidia.com/mig-1g.5gb; keep one of them"});
+  CHECK(lines(R"({"nvidia.com/mig-1g.5gb":1,"nvidia.com/gpumem":8})").empty());
+}
+
 TEST_CASE("a container's own user and runAsNonRoot win over the Pod's") {
   const auto where = [](const std::string& pod, const std::string& container) {
     const auto object = base::parse_json(
