@@ -11,6 +11,9 @@ namespace {
 constexpr std::size_t kMaxWarningLength = 120;
 constexpr std::size_t kMaxWarningsLength = 4096;
 
+/// Room for the line that counts the rest.
+constexpr std::size_t kMoreLength = 16;
+
 std::string more(std::size_t count) { return "and " + std::to_string(count) + " more"; }
 
 std::string message_of(const Denial& denial, const std::vector<std::string>& lines) {
@@ -61,15 +64,20 @@ Denial make_denial(std::string_view kind, std::string_view name, const std::vect
 std::vector<std::string> make_warnings(const std::vector<Finding>& findings) {
   std::vector<std::string> out;
   std::size_t length = 0;
+  std::size_t left = 0;
   for (const auto* warning : warnings_by_importance(findings)) {
     std::string line = warning->path + ": " + warning->message;
     if (!warning->fix.empty() && line.size() + 2 + warning->fix.size() <= kMaxWarningLength)
       line += "; " + warning->fix;
     line = base::shorten(line, kMaxWarningLength);
-    if (length + line.size() > kMaxWarningsLength) break;
+    if (left > 0 || length + line.size() > kMaxWarningsLength - kMoreLength) {
+      ++left;
+      continue;
+    }
     length += line.size();
     out.push_back(std::move(line));
   }
+  if (left > 0) out.push_back(more(left));
   return out;
 }
 

@@ -39,7 +39,7 @@ inline constexpr std::size_t kMaxCauses = 100;
 [[nodiscard]] Denial make_denial(std::string_view kind, std::string_view name, const std::vector<Finding>& findings);
 
 /// The warnings as the API server takes them: at most 120 characters each and 4,096 in all, the first of each
-/// rule before those that repeat it.
+/// rule before those that repeat it; a last line counts those that had no room.
 [[nodiscard]] std::vector<std::string> make_warnings(const std::vector<Finding>& findings);
 
 }  // namespace rules

@@ -41,6 +41,9 @@ TEST_CASE("warnings are no causes, and stay within what the API server takes") {
     length += line.size();
   }
   CHECK(length <= 4096);
+  // 34 lines of 120 characters have room, and one that says how many have none.
+  REQUIRE(warnings.size() == 35);
+  CHECK(warnings.back() == "and 26 more");
   CHECK(rules::make_warnings({warning_at("spec.replicas", "short")}).at(0) == "spec.replicas: short; a fix");
 }
 
