@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "common/api/pattern.hpp"
 #include "common/kube/names.hpp"
 #include "common/kube/quantity.hpp"
 #include "common/rules/judges.hpp"
@@ -27,6 +28,18 @@ bool is_path_segment(std::string_view name) {
 }
 
 bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' '; }
+
+/// github.com/distribution/reference, as container runtimes read it. The API server looks for blanks at the ends only,
+/// so a Pod with any other name waits for ever.
+bool is_image_name(std::string_view text) {
+  static const auto form = api::Pattern::compile(
+      "^((([a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?\\.)*[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?"
+      "|\\[[0-9a-fA-F:]+\\])(:[0-9]+)?/)?"                                                    // registry
+      "[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*)*"              // name
+      "(:[a-zA-Z0-9_][-a-zA-Z0-9_.]{0,127})?"                                                 // tag
+      "(@[a-zA-Z][a-zA-Z0-9]*([-_+.][a-zA-Z][a-zA-Z0-9]*)*:[0-9a-fA-F]{32}[0-9a-fA-F]*)?$");  // digest
+  return form->matches(text);
+}
 
 const JsonValue* metrics_of(const Service& service) {
   const JsonValue* autoscaling = object_in(service.spec, "autoscaling");
@@ -187,8 +200,9 @@ void replicas_many(const Service& service, const Report& report) {
 }
 
 void image(const Service& service, const Report& report) {
-  const bool odd = std::ranges::any_of(text_in(service.spec, "image"), is_blank);
-  if (odd) report.at(service.spec_path.child("image"), base::find(service.spec, "image"));
+  const auto name = text_in(service.spec, "image");
+  if (!name.empty() && !is_image_name(name))
+    report.at(service.spec_path.child("image"), base::find(service.spec, "image"));
 }
 
 /// The agent asks on 127.0.0.1, and with policy Direct so do clients on the Pod's address.

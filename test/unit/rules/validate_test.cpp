@@ -202,6 +202,28 @@ TEST_CASE("a partition is asked for under its own name, in whichever shape") {
   CHECK(lines(R"({"nvidia.com/mig-1g.5gb":1,"nvidia.com/gpumem":8})").empty());
 }
 
+TEST_CASE("an image has a name that a container runtime can read") {
+  const auto is_taken = [](const std::string& image) {
+    return lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"resources":{"gpu":1},"image":)" +
+                            base::quote_json(image) + "}"))
+        .empty();
+  };
+  const std::string digest = "sha256:" + std::string(64, 'a');
+  for (const std::string& image : {std::string("llama"), std::string("llama:b1"), std::string("a/b__c/d--e.f:V1_x-y.z"),
+                                   "Registry.example:5000/a@" + digest, "localhost/a:b@" + digest,
+                                   std::string("[fd00::1]:5000/a"), "a:" + std::string(128, 't')}) {
+    CAPTURE(image);
+    CHECK(is_taken(image));
+  }
+  for (const std::string& image : {std::string("https://registry.example/a"), std::string("registry.example/Llama"),
+                                   std::string("Llama:b1"), std::string("a:b:c"), std::string("a:"), std::string("a b"),
+                                   std::string(" a"), std::string("a/"), std::string("/a"), std::string("a@sha256:1"),
+                                   std::string("a\nb"), std::string("a\0b", 3), "a:" + std::string(129, 't')}) {
+    CAPTURE(image);
+    CHECK_FALSE(is_taken(image));
+  }
+}
+
 TEST_CASE("a container's own user and runAsNonRoot win over the Pod's") {
   const auto where = [](const std::string& pod, const std::string& container) {
     const auto object = base::parse_json(
