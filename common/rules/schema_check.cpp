@@ -43,7 +43,7 @@ class Walk {
 
   void value(const Schema& schema, const JsonValue& value, const FieldPath& path) {
     if (!has_type(schema.type, value)) {
-      say("schema-type", path, value, {api::type_words(schema.type), words_for(value)});
+      say("schema-type", path, value, {api::type_words(schema.type), words_for(value), fix_for(schema, value)});
       return;
     }
     switch (value.GetType()) {
@@ -106,6 +106,19 @@ class Walk {
     if (value.IsString()) return api::type_words(Schema::Type::string);
     if (value.IsBool()) return api::type_words(Schema::Type::boolean);
     return api::type_words(Schema::Type::number);
+  }
+
+  /// YAML takes 1.0, yes and 012 for no texts, and '8' for one: what to do where that is all that is wrong.
+  static std::string_view fix_for(const Schema& schema, const JsonValue& value) {
+    if (!schema.allowed.empty()) return {};
+    const auto type = schema.type;
+    const bool takes_text = type == Schema::Type::string || type == Schema::Type::int_or_string;
+    if (takes_text && (value.IsNumber() || value.IsBool())) return "write it in quotes";
+    const auto text = base::as_string(&value).value_or("");
+    const bool is_digits = !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+    const bool takes_number = type == Schema::Type::integer || type == Schema::Type::number;
+    const bool takes_word = type == Schema::Type::boolean && (text == "true" || text == "false");
+    return (takes_number && is_digits) || takes_word ? "write it without quotes" : std::string_view{};
   }
 
   void object(const Schema& schema, const JsonValue& object, const FieldPath& path) {

@@ -18,7 +18,7 @@ constexpr Scope kOffline = Scope::offline;
 constexpr Rule kRules[] = {
     // What the CRD's schema says; reported by the schema walk for both kinds.
     {"schema-type", kService, kError, Reason::type_invalid, "a value has the type that the schema gives its field",
-     "must be {0}, is {1}", "", "replicas: 1", "replicas: one", nullptr, nullptr, kLlama},
+     "must be {0}, is {1}", "{2}", "replicas: 1", "replicas: one", nullptr, nullptr, kLlama},
     {"schema-required", kService, kError, Reason::required, "a required field is there", "{0} is missing", "add it",
      "autoscaling: null", "speculativeDecoding: {}", nullptr, nullptr, kLlama},
     {"schema-choice", kService, kError, Reason::not_supported, "a value is one of those that its field takes",

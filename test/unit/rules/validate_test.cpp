@@ -120,7 +120,7 @@ TEST_CASE("a wrong type silences what rests on it") {
   CHECK(lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"router":[]})")) ==
         Lines{"spec.router: Invalid value: []: must be an object, is a list"});
   CHECK(lines_of(service(R"({"runtime":7})")) ==
-        Lines{"spec.runtime: Invalid value: 7: must be a string, is a number"});
+        Lines{"spec.runtime: Invalid value: 7: must be a string, is a number; write it in quotes"});
 }
 
 TEST_CASE("a model's own cache type and attention win over the service's") {
@@ -222,6 +222,25 @@ TEST_CASE("an image has a name that a container runtime can read") {
     CAPTURE(image);
     CHECK_FALSE(is_taken(image));
   }
+}
+
+TEST_CASE("a value that YAML takes for another type is told how to be written") {
+  const auto lines = [](const std::string& fields) {
+    return lines_of(
+        service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"resources":{"gpu":1},)" + fields + "}"));
+  };
+  CHECK(lines(R"("podLabels":{"version":1.5})") ==
+        Lines{"spec.podLabels[version]: Invalid value: 1.5: must be a string, is a number; write it in quotes"});
+  CHECK(lines(R"("podLabels":{"on":true})") ==
+        Lines{"spec.podLabels[on]: Invalid value: true: must be a string, is true or false; write it in quotes"});
+  CHECK(
+      lines(R"("contextSize":"4096")") ==
+      Lines{"spec.contextSize: Invalid value: \"4096\": must be a whole number, is a string; write it without quotes"});
+  CHECK(lines(R"("contextSize":"4k")") ==
+        Lines{"spec.contextSize: Invalid value: \"4k\": must be a whole number, is a string"});
+  CHECK(lines(R"("cacheTypeK":8)") == Lines{"spec.cacheTypeK: Invalid value: 8: must be a string, is a number"});
+  CHECK(lines(R"("jinja":"true")") ==
+        Lines{"spec.jinja: Invalid value: \"true\": must be true or false, is a string; write it without quotes"});
 }
 
 TEST_CASE("a container's own user and runAsNonRoot win over the Pod's") {
