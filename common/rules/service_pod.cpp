@@ -19,6 +19,14 @@ constexpr std::string_view kOwnVolumes[] = {"preset", "model-cache", "cache"};
 
 bool is_own_volume(std::string_view name) { return std::ranges::find(kOwnVolumes, name) != std::end(kOwnVolumes); }
 
+/// Of a Pod that fetches its models itself: the certificates of the installation, where it has some.
+constexpr std::string_view kCertificates = "ca";
+
+bool fetches_models(const Service& service) {
+  const JsonValue* cache = object_in(service.spec, "modelCache");
+  return cache != nullptr && text_in(*cache, "persistence") == "Ephemeral";
+}
+
 /// Folders that the Pod's own volumes are mounted at.
 constexpr std::string_view kOwnFolders[] = {"/etc/llmkube", "/models", "/cache", "/model-source"};
 
@@ -57,7 +65,8 @@ void volume_name(const Service& service, const Report& report) {
     const auto name = text_in(volume, "name");
     if (name.empty()) return;
     const JsonValue* value = base::find(volume, "name");
-    if (is_own_volume(name) || name.starts_with("model-source-")) {
+    if (is_own_volume(name) || name.starts_with("model-source-") ||
+        (name == kCertificates && fetches_models(service))) {
       report.at(path.child("name"), value, {"the Pod has a volume of that name already"});
     } else if (!seen.insert(name).second) {
       report.at(path.child("name"), value, {"another entry has that name"});

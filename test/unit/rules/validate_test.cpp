@@ -353,6 +353,20 @@ TEST_CASE("a share of a GPU is a number or a range of layers") {
   }
 }
 
+TEST_CASE("a volume has no name of a volume that its Pod has") {
+  const auto lines = [](const std::string& name, const std::string& persistence) {
+    return lines_of(
+        service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"resources":{"gpu":1},"modelCache":)"
+                R"({"persistence":")" +
+                persistence + R"("},"extraVolumes":[{"name":")" + name + R"(","emptyDir":{}}]})"));
+  };
+  CHECK(lines("model-cache", "Cached").size() == 1);
+  CHECK(lines("ca", "Cached").empty());
+  CHECK(lines("ca", "Ephemeral") ==
+        Lines{"spec.extraVolumes[0].name: Invalid value: \"ca\": the Pod has a volume of that name already; choose "
+              "another name"});
+}
+
 TEST_CASE("a mount leaves the Pod's folders alone however its path is written, and has a volume that is there") {
   const auto lines_for = [](const std::string& name, const std::string& place) {
     return lines_of(service(R"({"runtime":"llamacpp-router","models":[{"name":"a"}],"extraVolumes":[{"name":"d",)"
