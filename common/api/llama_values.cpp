@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
-#include <span>
 #include <vector>
 
 #include "common/base/json.hpp"

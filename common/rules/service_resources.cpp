@@ -1,5 +1,3 @@
-#include <functional>
-
 #include "common/kube/names.hpp"
 #include "common/kube/quantity.hpp"
 #include "common/rules/gpu.hpp"

@@ -1,5 +1,3 @@
-#include <iterator>
-
 #include "common/rules/judges.hpp"
 
 /// The rules, in the order in which docs/rules.md lists them. A new rule is a row here and a function in the file of

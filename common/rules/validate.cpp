@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "common/api/runtimes.hpp"
 #include "common/api/schema.hpp"
 #include "common/rules/rule.hpp"
 #include "common/rules/schema_check.hpp"

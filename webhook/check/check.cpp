@@ -1,7 +1,6 @@
 #include "webhook/check/check.hpp"
 
 #include <algorithm>
-#include <array>
 #include <deque>
 #include <filesystem>
 #include <iterator>

@@ -3,7 +3,6 @@
 #include <string>
 
 #include "common/api/schema.hpp"
-#include "common/base/text.hpp"
 #include "common/kube/field_path.hpp"
 #include "common/kube/names.hpp"
 #include "common/rules/rule.hpp"
