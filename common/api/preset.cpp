@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "common/base/digest.hpp"
+
 namespace api {
 namespace {
 
@@ -84,5 +86,7 @@ std::optional<std::string_view> preset_name_problem(std::string_view text) {
   if (const auto problem = preset_alias_problem(text)) return problem;
   return first_of(text, kColon);
 }
+
+std::string preset_hash(std::string_view models_ini) { return base::sha256_hex(models_ini).substr(0, 16); }
 
 }  // namespace api

@@ -1,5 +1,6 @@
 #pragma once
 #include <optional>
+#include <string>
 #include <string_view>
 
 /// What may stand in llama-server's preset (an INI file in which nothing can be quoted or escaped).
@@ -18,5 +19,8 @@ namespace api {
 
 /// Why a text cannot be an argument or a path at all: a NUL or a line break.
 [[nodiscard]] std::optional<std::string_view> argument_problem(std::string_view text);
+
+/// First 16 hex digits of the SHA-256 of a models.ini: how the ConfigMap, the Pods' annotation and the agents name it.
+[[nodiscard]] std::string preset_hash(std::string_view models_ini);
 
 }  // namespace api

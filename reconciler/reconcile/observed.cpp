@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/base/digest.hpp"
+#include "common/api/preset.hpp"
 #include "common/base/text.hpp"
 #include "reconciler/reconcile/names.hpp"
 
@@ -192,7 +192,7 @@ ChildView decode_child(const JsonValue& object) {
   child.cluster_ip = string_at(object, {"spec", "clusterIP"});
   if (child.cluster_ip == "None") child.cluster_ip.clear();
   if (const auto preset = base::as_string(find_path(object, {"data", "models.ini"}))) {
-    child.preset_hash = preset_hash(*preset);
+    child.preset_hash = api::preset_hash(*preset);
     child.preset_files = preset_files(*preset);
   }
   return child;
@@ -225,7 +225,5 @@ FetchProgress decode_progress(const JsonValue& body) {
   if (const auto* result = find(body, "result")) progress.result = decode_fetch_result(*result);
   return progress;
 }
-
-std::string preset_hash(std::string_view models_ini) { return base::sha256_hex(models_ini).substr(0, 16); }
 
 }  // namespace reconciler

@@ -276,9 +276,6 @@ struct ObservedModel {
   std::map<std::string, ClaimView, std::less<>> claims;
 };
 
-/// First 16 hex digits of the SHA-256 of a models.ini: how the ConfigMap, the Pods' annotation and the agents name it.
-[[nodiscard]] std::string preset_hash(std::string_view models_ini);
-
 [[nodiscard]] ObjectMeta decode_meta(const base::JsonValue& object);
 /// `status` as compact JSON text; "{}" when there is none.
 [[nodiscard]] std::string status_text(const base::JsonValue& object);

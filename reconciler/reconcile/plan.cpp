@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "common/api/preset.hpp"
+#include "common/api/source.hpp"
 #include "common/base/digest.hpp"
 #include "common/base/text.hpp"
 #include "reconciler/reconcile/agent_config.hpp"
@@ -170,7 +172,7 @@ Plan make_plan(const Settings& settings, const Observed& observed) {
   for (std::size_t i = 0; i < plan.models.size(); ++i) judge_files(plan, plan.models[i], i);
 
   plan.preset = render_preset(plan);
-  plan.preset_hash = preset_hash(plan.preset);
+  plan.preset_hash = api::preset_hash(plan.preset);
   plan.agent_config = render_agent_config(plan);
   return plan;
 }

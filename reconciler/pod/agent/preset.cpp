@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "common/base/digest.hpp"
+#include "common/api/preset.hpp"
 #include "common/base/text.hpp"
 #include "common/base/wire_text.hpp"
 
@@ -24,7 +24,7 @@ class Reader {
 
   Preset finish(std::string_view text) {
     Preset preset;
-    preset.hash = base::sha256_hex(text).substr(0, 16);
+    preset.hash = api::preset_hash(text);
     for (auto& section : sections_) {
       section.keys.insert(common_.begin(), common_.end());
       if (const auto alias = section.keys.extract("alias")) section.aliases = split(alias.mapped());

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "common/api/preset.hpp"
 #include "common/api/source.hpp"
 #include "common/base/file.hpp"
 #include "reconciler/reconcile/plan.hpp"
@@ -839,7 +840,7 @@ TEST_CASE("in an ephemeral cache a Pod that is not done takes nothing from one t
   REQUIRE_FALSE(served.empty());
   AgentSample sample;
   sample.pod = "p-0";
-  sample.preset_hash = preset_hash(served);
+  sample.preset_hash = api::preset_hash(served);
   sample.ready = true;
   sample.models = {{"a", {}, "loaded", {}}};
   scene.observed.agents.push_back(sample);
