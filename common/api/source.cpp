@@ -145,6 +145,8 @@ base::Result<Source> s3(std::string_view source, std::string_view rest, bool has
   return Source{.kind = SourceKind::s3, .bucket = std::string(bucket), .path = std::string(rest)};
 }
 
+constexpr std::string_view kClaimScheme = "pvc://";
+
 base::Result<Source> pvc(std::string_view source, std::string_view rest, bool /*has_files*/) {
   const auto claim = take(rest, '/');
   while (rest.ends_with('/')) rest.remove_suffix(1);
@@ -159,7 +161,7 @@ struct Scheme {
 };
 
 constexpr std::array kSchemes{Scheme{"https://", web}, Scheme{"http://", web}, Scheme{"hf://", hf_scheme},
-                              Scheme{"s3://", s3}, Scheme{"pvc://", pvc}};
+                              Scheme{"s3://", s3}, Scheme{kClaimScheme, pvc}};
 
 std::string encode_path(std::string_view path) { return base::encode_percent(path, "/"); }
 
@@ -185,6 +187,12 @@ base::Result<Source> parse_source(std::string_view source, bool has_files) {
   }
   if (std::ranges::count(source, '/') == 1) return hf_scheme(source, source, has_files);
   return bad(source, "is neither a URL nor a repository", "write https://host/path, hf://org/repo or pvc://claim/path");
+}
+
+std::string claim_of_source(std::string_view source) {
+  if (!source.starts_with(kClaimScheme)) return {};
+  source.remove_prefix(kClaimScheme.size());
+  return std::string(take(source, '/'));
 }
 
 std::string cache_key(std::string_view source) { return base::sha256_hex(source).substr(0, kKeyDigits); }

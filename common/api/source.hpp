@@ -43,6 +43,9 @@ struct Source {
 /// The error's `where` is the source without its user, password and query.
 [[nodiscard]] base::Result<Source> parse_source(std::string_view source, bool has_files);
 
+/// The claim of a `pvc://claim/path`, whether the rest is right or not; empty for every other source.
+[[nodiscard]] std::string claim_of_source(std::string_view source);
+
 /// The folder of a source's files on a cache volume: the first 16 hex digits of the SHA-256 of the text as written.
 /// LLMKube's rule, so that a cache that it filled is a hit.
 [[nodiscard]] std::string cache_key(std::string_view source);

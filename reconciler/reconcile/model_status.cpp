@@ -57,7 +57,7 @@ std::vector<const ServiceObject*> places(const Settings& settings, const Observe
   std::vector<const ServiceObject*> services;
   std::set<std::string> seen;
   for (const auto& service : observed.services) {
-    std::string claim = source_claim(observed.model.view->spec.source);
+    std::string claim = api::claim_of_source(observed.model.view->spec.source);
     if (claim.empty()) claim = choose_cache(settings, *service.view).claim;
     if (seen.insert(claim.empty() ? "of " + service.meta.name : std::move(claim)).second) services.push_back(&service);
   }
@@ -68,7 +68,7 @@ WantedJobs wanted_jobs(const Settings& settings, const ObservedModel& observed) 
   const auto& model = *observed.model.view;
   WantedJobs wanted;
   for (const auto* service : places(settings, observed)) {
-    std::string claim = source_claim(model.spec.source);
+    std::string claim = api::claim_of_source(model.spec.source);
     if (claim.empty()) claim = choose_cache(settings, *service->view).claim;
     if (claim.empty()) continue;  // an ephemeral cache is filled without Jobs
     const auto view = observed.claims.find(claim);
@@ -142,7 +142,7 @@ int rank(ModelState state) {
 }
 
 bool is_ephemeral(const Settings& settings, const ObservedModel& observed, const ServiceObject& service) {
-  return source_claim(observed.model.view->spec.source).empty() &&
+  return api::claim_of_source(observed.model.view->spec.source).empty() &&
          choose_cache(settings, *service.view).kind == CachePlan::Kind::ephemeral;
 }
 
@@ -224,7 +224,7 @@ void decide_model_status(const Settings& settings, const ObservedModel& observed
   const json previous = parse_status(observed.model.status);
   const auto phase = std::ranges::find(kPhases, seen.state, &ModelPhase::state)->phase;
   json status = {{"phase", phase}, {"observedGeneration", observed.model.meta.generation}};
-  if (source_claim(model.spec.source).empty()) status["cacheKey"] = api::cache_key(model.spec.source);
+  if (api::claim_of_source(model.spec.source).empty()) status["cacheKey"] = api::cache_key(model.spec.source);
   if (seen.artifact) {
     if (!seen.artifact->path.empty()) status["path"] = seen.artifact->path;
     status["size"] = human_size(seen.artifact->size_bytes);

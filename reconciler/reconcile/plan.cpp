@@ -15,8 +15,6 @@
 namespace reconciler {
 namespace {
 
-constexpr std::string_view kClaimScheme = "pvc://";
-
 template <class Map>
 auto* find_in(const Map& map, std::string_view key) {
   const auto found = map.find(key);
@@ -59,7 +57,7 @@ ServedModel serve(const Plan& plan, api::ModelEntry entry) {
   model.entry = std::move(entry);
   model.object = find_in(plan.observed.models, model.entry.name);
   if (model.object == nullptr) return model;
-  model.claim = source_claim(model.model().spec.source);
+  model.claim = api::claim_of_source(model.model().spec.source);
   model.on_own_claim = !model.claim.empty();
   if (!model.on_own_claim && plan.cache.kind == CachePlan::Kind::claim) model.claim = plan.cache.claim;
   model.claim_view = find_in(plan.observed.claims, model.claim);
@@ -80,7 +78,7 @@ std::vector<api::ModelEntry> entries_of(const api::InferenceServiceSpec& spec) {
 std::vector<std::string> source_claims_of(const std::vector<const api::Model*>& models) {
   std::set<std::string> claims;
   for (const auto* model : models) {
-    if (auto claim = source_claim(model->spec.source); !claim.empty()) claims.insert(std::move(claim));
+    if (auto claim = api::claim_of_source(model->spec.source); !claim.empty()) claims.insert(std::move(claim));
   }
   return {claims.begin(), claims.end()};
 }
@@ -88,7 +86,8 @@ std::vector<std::string> source_claims_of(const std::vector<const api::Model*>& 
 /// No claim is needed when every Model is there and lies on one of its own.
 bool needs_no_cache(const Observed& observed, const std::vector<const api::Model*>& models) {
   return !models.empty() && models.size() == api::model_names(observed.service.view->spec).size() &&
-         std::ranges::all_of(models, [](const auto* model) { return !source_claim(model->spec.source).empty(); });
+         std::ranges::all_of(models,
+                             [](const auto* model) { return !api::claim_of_source(model->spec.source).empty(); });
 }
 
 }  // namespace
@@ -99,12 +98,6 @@ std::vector<const api::Model*> existing_models(const Observed& observed) {
     if (const auto* object = find_in(observed.models, name)) models.push_back(object->view.get());
   }
   return models;
-}
-
-std::string source_claim(std::string_view source) {
-  if (!source.starts_with(kClaimScheme)) return {};
-  source.remove_prefix(kClaimScheme.size());
-  return std::string(source.substr(0, source.find('/')));
 }
 
 std::string class_of_priority(const api::InferenceServiceSpec& spec) { return "llmkube-" + spec.priority; }

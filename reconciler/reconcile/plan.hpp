@@ -105,9 +105,6 @@ struct Plan {
 /// The Models that the service names and that exist, in spec order.
 [[nodiscard]] std::vector<const api::Model*> existing_models(const Observed& observed);
 
-/// The claim of a "pvc://claim/path"; empty for every other source.
-[[nodiscard]] std::string source_claim(std::string_view source);
-
 /// The PriorityClass that stands for spec.priority: LLMKube's name for it.
 [[nodiscard]] std::string class_of_priority(const api::InferenceServiceSpec& spec);
 

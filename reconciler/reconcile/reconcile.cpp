@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/api/source.hpp"
 #include "reconciler/reconcile/diagnosis.hpp"
 #include "reconciler/reconcile/model_progress.hpp"
 #include "reconciler/reconcile/names.hpp"
@@ -103,7 +104,8 @@ std::vector<std::string> claims_of(const Settings& settings, const api::Inferenc
   };
   add(choose_cache(settings, service).claim);
   for (const auto& name : models_of(service)) {
-    if (const auto model = models.find(name); model != models.end()) add(source_claim(model->second.view->spec.source));
+    if (const auto model = models.find(name); model != models.end())
+      add(api::claim_of_source(model->second.view->spec.source));
   }
   return claims;
 }

@@ -10,6 +10,7 @@
 #include "common/api/inference_service.hpp"
 #include "common/api/model.hpp"
 #include "common/api/schema.hpp"
+#include "common/api/source.hpp"
 #include "common/rules/validate.hpp"
 #include "reconciler/reconcile/plan.hpp"
 #include "reconciler/reconcile/reconcile.hpp"
@@ -270,7 +271,7 @@ reconciler::Settings settings() {
 /// What is there once a Model's files were fetched: its claim, and a Job that is complete.
 void fetch(const std::string& name, const std::string& cache, reconciler::Observed& observed) {
   const auto& view = *observed.models.at(name).view;
-  const auto own = reconciler::source_claim(view.spec.source);
+  const auto own = api::claim_of_source(view.spec.source);
   const std::string claim = own.empty() ? cache : own;
   auto& there = observed.claims[claim];
   there.meta.name = claim;
@@ -323,7 +324,7 @@ void make(std::uint64_t seed, const reconciler::Settings& settings) {
     claim.meta.uid = "uid-of-" + cache.claim;
     claim.phase = "Bound";
     for (const auto name : names) {
-      if (const auto own = reconciler::source_claim(observed.models.at(std::string(name)).view->spec.source);
+      if (const auto own = api::claim_of_source(observed.models.at(std::string(name)).view->spec.source);
           !own.empty()) {
         observed.claims[own].meta.name = own;
         observed.claims[own].meta.uid = "uid-of-" + own;

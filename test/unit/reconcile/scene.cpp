@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/api/model.hpp"
+#include "common/api/source.hpp"
 #include "reconciler/reconcile/plan.hpp"
 #include "reconciler/reconcile/render.hpp"
 #include "test/catch.hpp"
@@ -57,7 +58,7 @@ void Scene::add_claim(const std::string& name, std::string_view phase, std::stri
 }
 
 std::string Scene::claim_of(const std::string& model) const {
-  const auto own = source_claim(observed.models.at(model).view->spec.source);
+  const auto own = api::claim_of_source(observed.models.at(model).view->spec.source);
   return own.empty() ? cache_claim : own;
 }
 
