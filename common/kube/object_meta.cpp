@@ -1,6 +1,17 @@
 #include "common/kube/object_meta.hpp"
 
 namespace kube {
+namespace {
+
+std::string owner_of(const base::JsonValue& metadata) {
+  const auto* owners = base::find(metadata, "ownerReferences");
+  if (owners == nullptr || !owners->IsArray()) return {};
+  for (const auto& owner : owners->GetArray())
+    if (base::as_bool(base::find(owner, "controller")).value_or(false)) return base::string_at(owner, {"uid"});
+  return owners->Size() == 1 ? base::string_at((*owners)[0], {"uid"}) : std::string{};
+}
+
+}  // namespace
 
 std::map<std::string, std::string> decode_string_map(const base::JsonValue* value) {
   std::map<std::string, std::string> out;
@@ -18,10 +29,12 @@ ObjectMeta decode_object_meta(const base::JsonValue& object) {
   const base::JsonValue* metadata = base::find(object, "metadata");
   if (metadata == nullptr) return out;
   out.name = base::string_at(*metadata, {"name"});
-  out.name_space = base::string_at(*metadata, {"namespace"});
+  out.namespace_ = base::string_at(*metadata, {"namespace"});
   out.uid = base::string_at(*metadata, {"uid"});
   out.resource_version = base::string_at(*metadata, {"resourceVersion"});
   out.generation = base::int_at(*metadata, {"generation"});
+  out.deleting = !base::string_at(*metadata, {"deletionTimestamp"}).empty();
+  out.owner_uid = owner_of(*metadata);
   return out;
 }
 

@@ -22,16 +22,12 @@ base::JsonDocument document(const std::string& spec, const std::string& status) 
   return parsed ? std::move(*parsed) : base::JsonDocument{};
 }
 
-void set_metadata(const ObjectMeta& meta, kube::ObjectMeta& to) {
-  to = {meta.name, meta.namespace_, meta.uid, meta.resource_version, meta.generation};
-}
-
 }  // namespace
 
 KeptService keep_service(const base::JsonValue& object, const rules::Site& site, const KeptService* same) {
   if (same != nullptr) {
     KeptService kept = *same;
-    kept.meta = decode_meta(object);
+    kept.meta = kube::decode_object_meta(object);
     kept.status = status_text(object);
     kept.phase = phase_of(object);
     return kept;
@@ -47,7 +43,8 @@ KeptService keep_service(const base::JsonValue& object, const rules::Site& site,
 }
 
 KeptModel keep_model(const base::JsonValue& object, const KeptModel* same) {
-  if (same != nullptr) return {decode_meta(object), same->mistakes, same->spec, status_text(object), phase_of(object)};
+  if (same != nullptr)
+    return {kube::decode_object_meta(object), same->mistakes, same->spec, status_text(object), phase_of(object)};
   auto decoded = decode_model(object);
   return {std::move(decoded.meta), std::move(decoded.mistakes), spec_of(object), std::move(decoded.status),
           phase_of(object)};
@@ -56,13 +53,13 @@ KeptModel keep_model(const base::JsonValue& object, const KeptModel* same) {
 ServiceObject view_of(const KeptService& kept) {
   const auto object = document(kept.spec, kept.status);
   auto view = std::make_shared<api::InferenceService>(api::decode_inference_service(object));
-  set_metadata(kept.meta, view->metadata);
+  view->metadata = kept.meta;
   return {std::move(view), kept.meta, kept.mistakes, kept.status, advertises_some(object)};
 }
 
 ModelObject view_of(const KeptModel& kept) {
   auto view = std::make_shared<api::Model>(api::decode_model(document(kept.spec, kept.status)));
-  set_metadata(kept.meta, view->metadata);
+  view->metadata = kept.meta;
   return {std::move(view), kept.meta, kept.mistakes, kept.status};
 }
 

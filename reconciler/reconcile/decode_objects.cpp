@@ -26,7 +26,7 @@ bool advertises_some(const base::JsonValue& object) {
 ServiceObject decode_service(const base::JsonValue& object, const rules::Site& site) {
   ServiceObject service;
   service.view = std::make_shared<const api::InferenceService>(api::decode_inference_service(object));
-  service.meta = decode_meta(object);
+  service.meta = service.view->metadata;
   service.mistakes = mistakes_of(object, site);
   service.status = status_text(object);
   service.advertises = advertises_some(object);
@@ -36,7 +36,7 @@ ServiceObject decode_service(const base::JsonValue& object, const rules::Site& s
 ModelObject decode_model(const base::JsonValue& object) {
   ModelObject model;
   model.view = std::make_shared<const api::Model>(api::decode_model(object));
-  model.meta = decode_meta(object);
+  model.meta = model.view->metadata;
   model.mistakes = mistakes_of(object, {});
   model.status = status_text(object);
   return model;

@@ -33,19 +33,6 @@ std::string annotation(const JsonValue& object, std::string_view key) {
   return string_at(object, {"metadata", "annotations", key});
 }
 
-std::string owner_of(const JsonValue& object) {
-  std::string controller;
-  std::string only;
-  std::size_t count = 0;
-  each(find_path(object, {"metadata", "ownerReferences"}), [&](const JsonValue& owner) {
-    only = string_at(owner, {"uid"});
-    ++count;
-    if (as_bool(find(owner, "controller")).value_or(false)) controller = only;
-  });
-  if (!controller.empty()) return controller;
-  return count == 1 ? only : std::string{};
-}
-
 /// The condition of this type, when it stands at `status`.
 std::optional<ContainerState> condition(const JsonValue& object, std::string_view type, std::string_view status,
                                         std::optional<base::WallTime>* since = nullptr) {
@@ -109,21 +96,9 @@ std::map<std::string, PresetFiles, std::less<>> preset_files(std::string_view te
 
 }  // namespace
 
-ObjectMeta decode_meta(const JsonValue& object) {
-  ObjectMeta meta;
-  meta.name = string_at(object, {"metadata", "name"});
-  meta.namespace_ = string_at(object, {"metadata", "namespace"});
-  meta.uid = string_at(object, {"metadata", "uid"});
-  meta.resource_version = string_at(object, {"metadata", "resourceVersion"});
-  meta.generation = int_at(object, {"metadata", "generation"});
-  meta.deleting = !string_at(object, {"metadata", "deletionTimestamp"}).empty();
-  meta.owner_uid = owner_of(object);
-  return meta;
-}
-
 PodView decode_pod(const JsonValue& object) {
   PodView pod;
-  pod.meta = decode_meta(object);
+  pod.meta = kube::decode_object_meta(object);
   pod.service = label(object, names::kServiceLabel);
   pod.model = label(object, names::kModelLabel);
   pod.phase = string_at(object, {"status", "phase"});
@@ -141,7 +116,7 @@ PodView decode_pod(const JsonValue& object) {
 
 JobView decode_job(const JsonValue& object) {
   JobView job;
-  job.meta = decode_meta(object);
+  job.meta = kube::decode_object_meta(object);
   job.model = label(object, names::kModelLabel);
   job.fetched = annotation(object, names::kFetchedAnnotation);
   job.claim_uid = annotation(object, names::kClaimAnnotation);
@@ -152,7 +127,7 @@ JobView decode_job(const JsonValue& object) {
 
 DeploymentView decode_deployment(const JsonValue& object) {
   DeploymentView deployment;
-  deployment.meta = decode_meta(object);
+  deployment.meta = kube::decode_object_meta(object);
   deployment.observed_generation = int_at(object, {"status", "observedGeneration"});
   deployment.wanted = int_at(object, {"spec", "replicas"}, 1);
   deployment.replicas = int_at(object, {"status", "replicas"});
@@ -175,7 +150,7 @@ DeploymentView decode_deployment(const JsonValue& object) {
 
 ClaimView decode_claim(const JsonValue& object) {
   ClaimView claim;
-  claim.meta = decode_meta(object);
+  claim.meta = kube::decode_object_meta(object);
   claim.phase = string_at(object, {"status", "phase"});
   claim.storage_class = string_at(object, {"spec", "storageClassName"});
   each(find_path(object, {"spec", "accessModes"}), [&](const JsonValue& mode) {
@@ -187,7 +162,7 @@ ClaimView decode_claim(const JsonValue& object) {
 
 ChildView decode_child(const JsonValue& object) {
   ChildView child;
-  child.meta = decode_meta(object);
+  child.meta = kube::decode_object_meta(object);
   child.service = label(object, names::kServiceLabel);
   child.cluster_ip = string_at(object, {"spec", "clusterIP"});
   if (child.cluster_ip == "None") child.cluster_ip.clear();

@@ -1,6 +1,5 @@
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "common/base/clock.hpp"
 #include "common/base/json.hpp"
 #include "common/base/rare.hpp"
+#include "common/kube/object_meta.hpp"
 #include "common/rules/validate.hpp"
 #include "reconciler/reconcile/fetch_result.hpp"
 
@@ -24,34 +24,8 @@ struct Model;
 /// dropped. Decoders take any JSON; what is missing or of another type is empty.
 namespace reconciler {
 
-/// A UID that is only ever compared, as its hash: many are kept, and the text takes ten times as much.
-class UidMark {
- public:
-  UidMark() = default;
-  UidMark(std::string_view uid)
-      : hash_(uid.empty() ? 0 : std::hash<std::string_view>{}(uid)) {}  // NOLINT(*-explicit-*)
-  UidMark(const std::string& uid) : UidMark(std::string_view(uid)) {}   // NOLINT(*-explicit-*)
-  UidMark(const char* uid) : UidMark(std::string_view(uid)) {}          // NOLINT(*-explicit-*)
-  [[nodiscard]] bool empty() const { return hash_ == 0; }
-  bool operator==(const UidMark&) const = default;
-
- private:
-  std::size_t hash_ = 0;
-};
-
-/// The part of `metadata` that decisions need.
-struct ObjectMeta {
-  std::string name;
-  std::string namespace_;
-  std::string uid;
-  std::string resource_version;
-  std::int64_t generation = 0;
-  /// It has a deletionTimestamp.
-  bool deleting = false;
-  /// UID of the owner that is its controller, or of the only owner; empty when it has none.
-  UidMark owner_uid;
-  bool operator==(const ObjectMeta&) const = default;
-};
+using kube::ObjectMeta;
+using kube::UidMark;
 
 /// An InferenceService: the typed view, what the rules say of it, and the status as it stands.
 struct ServiceObject {
@@ -276,7 +250,6 @@ struct ObservedModel {
   std::map<std::string, ClaimView, std::less<>> claims;
 };
 
-[[nodiscard]] ObjectMeta decode_meta(const base::JsonValue& object);
 /// `status` as compact JSON text; "{}" when there is none.
 [[nodiscard]] std::string status_text(const base::JsonValue& object);
 /// Whether status.advertisedModels of a service names some.

@@ -94,7 +94,7 @@ struct Plan {
 
   [[nodiscard]] const api::InferenceServiceSpec& spec() const { return service.spec; }
   [[nodiscard]] const std::string& name() const { return service.metadata.name; }
-  [[nodiscard]] const std::string& name_space() const { return service.metadata.name_space; }
+  [[nodiscard]] const std::string& name_space() const { return service.metadata.namespace_; }
 };
 
 /// Whether a child of this name has an owner, and that is not this service: then it is never touched.
