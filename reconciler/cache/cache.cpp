@@ -62,8 +62,11 @@ void copy_named(const Table<Kept>& table, const std::vector<std::string>& names,
 /// Of the objects that users write we write the status alone.
 bool has_own_status(Resource resource) { return resource == Resource::service || resource == Resource::model; }
 
-bool is_ours(const Settings& settings, const std::string& runtime) {
-  return std::find(settings.runtimes.begin(), settings.runtimes.end(), runtime) != settings.runtimes.end();
+/// It is another operator's, and its status still tells what we wrote.
+bool is_left(const Settings& settings, const KeptService& service) {
+  if (is_ours(settings, service.runtime)) return false;
+  const auto status = base::parse_json(service.status, "status");
+  return status && base::find(*status, "advertisedModels") != nullptr;
 }
 
 /// The spec is the one that we know: the API server counts its changes, and no label that it lets in is a mistake.
@@ -509,9 +512,7 @@ std::optional<ObjectMeta> ClusterCache::left_service(const std::string& namespac
   const auto slot = namespaces_.find(namespace_);
   if (slot == namespaces_.end()) return std::nullopt;
   const auto found = slot->second->services.find(name);
-  if (found == slot->second->services.end() || is_ours(settings_, found->second.view.runtime)) return std::nullopt;
-  const auto status = base::parse_json(found->second.view.status, "status");
-  if (!status || base::find(*status, "advertisedModels") == nullptr) return std::nullopt;
+  if (found == slot->second->services.end() || !is_left(settings_, found->second.view)) return std::nullopt;
   return found->second.view.meta;
 }
 

@@ -80,12 +80,12 @@ void ask_for_samples(const Plan& plan, bool settled, Decision& decision) {
 
 }  // namespace
 
-bool Settings::alone() const { return std::ranges::find(runtimes, "llamacpp") != runtimes.end(); }
+bool Settings::alone() const { return is_ours(*this, "llamacpp"); }
 
 rules::Site Settings::site() const { return {.other_build = api::any_may_be_other_build(runtime_images)}; }
 
-bool is_ours(const Settings& settings, const api::InferenceService& service) {
-  return std::ranges::find(settings.runtimes, service.spec.runtime) != settings.runtimes.end();
+bool is_ours(const Settings& settings, std::string_view runtime) {
+  return std::ranges::find(settings.runtimes, runtime) != settings.runtimes.end();
 }
 
 std::vector<std::string> models_of(const api::InferenceService& service) {

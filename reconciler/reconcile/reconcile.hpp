@@ -101,8 +101,8 @@ struct Decision {
 inline constexpr std::string_view kFieldManager = "llmkube-reconciler";
 inline constexpr std::string_view kStatusFieldManager = "llmkube-reconciler-status";
 
-/// Whether this service is one of ours to serve: its runtime is among the settings'.
-[[nodiscard]] bool is_ours(const Settings& settings, const api::InferenceService& service);
+/// Whether a service of this runtime is one of ours to serve.
+[[nodiscard]] bool is_ours(const Settings& settings, std::string_view runtime);
 /// The Models that it names (models, modelRef, draftModelRef), each once: an event of one concerns the service.
 [[nodiscard]] std::vector<std::string> models_of(const api::InferenceService& service);
 /// The claims that it needs: the cache's, and those that its pvc:// Models name. `models` may lack some.
