@@ -53,14 +53,6 @@ std::optional<net::NotNow> add_claims(ClaimReader& reader, const Key& key, const
   return std::nullopt;
 }
 
-/// A pass that ends before anything is decided.
-Outcome put_off(net::NotNow failure) {
-  Outcome outcome;
-  outcome.error = std::move(failure.error);
-  outcome.retry_after = failure.retry_after;
-  return outcome;
-}
-
 /// What the pass says of the children. Of those behind one at which the server had no time it says nothing, so what was
 /// said before holds.
 std::vector<ApplyProblem> problems_after(const Outcome& outcome, const std::vector<ApplyProblem>& before) {
@@ -172,7 +164,11 @@ bool Controller::is_all_asked(const Key& key, const Observed& observed) {
 
 Outcome Controller::pass_service(const Key& key) {
   auto seen = observe_service(key);
-  if (!seen) return put_off(std::move(seen.error()));
+  if (!seen) {
+    Outcome outcome;
+    outcome.put_off(std::move(seen.error()));
+    return outcome;
+  }
   auto& observed = *seen;
   if (!observed) {
     parts_.sampler.want(key, {}, false);
@@ -263,7 +259,11 @@ Outcome Controller::tell(const Key& key, const ObjectMeta& meta, const Decision&
 
 Outcome Controller::pass_model(const Key& key) {
   auto seen = observe_model(key);
-  if (!seen) return put_off(std::move(seen.error()));
+  if (!seen) {
+    Outcome outcome;
+    outcome.put_off(std::move(seen.error()));
+    return outcome;
+  }
   const auto& observed = *seen;
   if (!observed) {
     status_patience_.settled(key);

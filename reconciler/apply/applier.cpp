@@ -39,8 +39,7 @@ bool is_in_force(const DesiredObject& desired, const std::optional<LiveObject>& 
 bool failed_for_now(const base::Result<ApiResponse>& response, const std::string& where, Outcome& outcome) {
   auto failure = net::not_now(response, where);
   if (!failure) return false;
-  outcome.error = std::move(failure->error);
-  outcome.retry_after = failure->retry_after;
+  outcome.put_off(std::move(*failure));
   return true;
 }
 

@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/clock.hpp"
@@ -29,6 +30,12 @@ struct Outcome {
   std::optional<std::chrono::milliseconds> look_again;
   /// Children that are other than before now, as the cache knows.
   int changes = 0;
+
+  /// A request that says nothing about the object: it ends the pass, and the key comes again.
+  void put_off(net::NotNow failure) {
+    error = std::move(failure.error);
+    retry_after = failure.retry_after;
+  }
 };
 
 /// Carries out decisions through the API: server-side apply, not forced. A field that another manager applied is left
