@@ -22,10 +22,12 @@ void add_targets(Sampler::What what, const std::vector<std::string>& names, cons
   }
 }
 
+/// What is refused is tried again, and its words may be others each time (a webhook's request number, a quota's count):
+/// the next try's status has the latest. A conflict is not tried again, so its words count.
 bool same(const std::vector<ApplyProblem>& a, const std::vector<ApplyProblem>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const ApplyProblem& x, const ApplyProblem& y) {
-    return x.kind == y.kind && x.name == y.name && x.reason == y.reason && x.message == y.message &&
-           x.manager == y.manager;
+    const bool same_words = x.message == y.message || (x.manager.empty() && y.manager.empty());
+    return x.kind == y.kind && x.name == y.name && x.reason == y.reason && x.manager == y.manager && same_words;
   });
 }
 
@@ -213,8 +215,8 @@ Outcome Controller::do_then_say(const Key& key, const Observed& observed, Servic
   Outcome outcome = carry_out(key, deciding.decision);
   const auto problems = problems_after(outcome, observed.problems);
   if (outcome.changes > 0 || !same(problems, observed.problems)) {
-    keep_problems(key, problems);
     parts_.queue.add(key);
+  keep_problems(key, problems);
     return outcome;
   }
   if (!deciding.decision.status_first) deciding.add_status();

@@ -216,7 +216,7 @@ bool ApiServer::answer(int fd, const Request& request) {
     if (fault && fault->kind == Fault::Kind::refuse) note(request, fault->status);
   }
   if (fault && fault->kind == Fault::Kind::refuse) {
-    const auto body = failure(fault->status, fault->reason, "injected").body.dump();
+    const auto body = failure(fault->status, fault->reason, fault->message).body.dump();
     const auto extra = fault->retry_after.empty() ? "" : "Retry-After: " + fault->retry_after + "\r\n";
     return send_all(fd, response_text(fault->status, body, extra));
   }

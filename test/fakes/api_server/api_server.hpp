@@ -36,6 +36,7 @@ struct Fault {
   int times = 1;
   int status = 500;
   std::string reason = "InternalError";
+  std::string message = "injected";
   std::string retry_after = {};
   std::chrono::milliseconds delay{0};
 };
@@ -75,7 +76,8 @@ class ApiServer {
   void deny(Right right);
   /// Ends the waits of those that are `slow`, too.
   void clear_faults();
-  /// Watches no longer send anything, bookmarks included, until they are no longer `stalled`; their connections stay open.
+  /// Watches no longer send anything, bookmarks included, until they are no longer `stalled`; their connections stay
+  /// open.
   void stall_watches(bool stalled);
   /// Closes the connections of all watches, in the middle of a chunk.
   void cut_watches();

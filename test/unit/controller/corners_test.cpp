@@ -189,6 +189,27 @@ TEST_CASE("an object that always fails costs one line for each change of its err
   CHECK(log.lines_with("isvc=edge/two") == 0);
 }
 
+TEST_CASE("a child that is refused in other words each time is told, and not tried in a loop") {
+  Running r;
+  REQUIRE(r.leads());
+  for (int i = 0; i < 1000; ++i)
+    r.server.inject({.kind = Fault::Kind::refuse,
+                     .method = "PATCH",
+                     .target = "deployments/one",
+                     .status = 403,
+                     .reason = "Forbidden",
+                     .message = "denied by policy, request " + std::to_string(i)});
+  const auto began = std::chrono::steady_clock::now();
+  r.add_all();
+  REQUIRE(test::eventually([&] { return ready_reason(r, "one") == "ChildRefused"; }));
+  const auto tries = [&] { return r.server.count("PATCH", "deployments/one"); };
+  REQUIRE(test::eventually([&] { return tries() >= 10; }));
+  const auto quarters = static_cast<std::size_t>((std::chrono::steady_clock::now() - began) / 250ms);
+  CHECK(tries() < 20 + quarters);
+  r.server.clear_faults();
+  CHECK(r.all_ready());
+}
+
 TEST_CASE("every call is one that the table of rights names") {
   Running r;
   r.add_all();
