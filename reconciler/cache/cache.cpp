@@ -563,7 +563,8 @@ std::vector<Key> ClusterCache::keys() const {
   for (const auto& [at, tables] : namespaces_) {
     for (const auto& [name, stored] : tables->models) keys.push_back({Key::Kind::model, at, name});
     for (const auto& [name, stored] : tables->services)
-      if (is_ours(settings_, stored.view.runtime)) keys.push_back({Key::Kind::service, at, name});
+      if (is_ours(settings_, stored.view.runtime) || is_left(settings_, stored.view))
+        keys.push_back({Key::Kind::service, at, name});
   }
   return keys;
 }

@@ -72,7 +72,7 @@ class ClusterCache {
   [[nodiscard]] std::optional<LiveObject> live(Resource resource, const std::string& namespace_,
                                                const std::string& name) const;
 
-  /// Every service and every Model.
+  /// Every Model, and every service that is ours or was.
   [[nodiscard]] std::vector<Key> keys() const;
 
   /// For the metrics: phase of each service of ours, and of each Model, with how many have it.

@@ -461,3 +461,15 @@ TEST_CASE("a service that becomes another operator's loses what we said of it, a
   CHECK_FALSE(status.contains("conditions"));
   CHECK(r.is_ready("two"));
 }
+
+TEST_CASE("a service that became another operator's while nobody was there loses what we said of it, too") {
+  Running r;
+  r.add_all();
+  REQUIRE(r.all_ready());
+  r.stop();
+  r.server.merge_patch(Running::kGroup + "inferenceservices/one",
+                       {{"spec", {{"runtime", "vllm"}, {"modelRef", "a"}, {"models", nullptr}}}});
+  r.start();
+  CHECK(test::eventually([&] { return !r.service("one")["status"].contains("advertisedModels"); }));
+  CHECK(r.is_quiet());
+}
