@@ -100,7 +100,10 @@ void Controller::set_missing_fields(std::vector<std::string> fields) {
 
 void Controller::work() {
   while (auto key = parts_.queue.take()) {
-    if (active_) pass(*key);  // else it is dropped: becoming active makes every object due
+    if (active_) {  // else it is dropped: becoming active makes every object due
+      pass(*key);
+      if (!active_) parts_.sampler.want(*key, {}, false);  // it may have asked for samples after all were forgotten
+    }
     parts_.queue.done(*key);
   }
 }
@@ -214,9 +217,9 @@ Outcome Controller::say_then_do(const Key& key, const Observed& observed, Servic
 Outcome Controller::do_then_say(const Key& key, const Observed& observed, ServiceDecision& deciding) {
   Outcome outcome = carry_out(key, deciding.decision);
   const auto problems = problems_after(outcome, observed.problems);
+  keep_problems(key, problems);
   if (outcome.changes > 0 || !same(problems, observed.problems)) {
     parts_.queue.add(key);
-  keep_problems(key, problems);
     return outcome;
   }
   if (!deciding.decision.status_first) deciding.add_status();

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "reconciler/checks/access.hpp"
+#include "reconciler/metrics.hpp"
 #include "test/unit/controller/running.hpp"
 
 namespace {
@@ -472,4 +473,50 @@ TEST_CASE("a service that became another operator's while nobody was there loses
   r.start();
   CHECK(test::eventually([&] { return !r.service("one")["status"].contains("advertisedModels"); }));
   CHECK(r.is_quiet());
+}
+
+TEST_CASE("a pass in the middle of which leadership ends leaves nobody to be asked") {
+  /// Each pass reads it between what it observes and what it asks for.
+  class EndOfTerm : public base::Clock {
+   public:
+    [[nodiscard]] base::WallTime wall() const override {
+      if (on_read) on_read();
+      return base::SystemClock().wall();
+    }
+    [[nodiscard]] base::SteadyTime steady() const override { return base::SystemClock().steady(); }
+    std::function<void()> on_read;
+  };
+  fakes::ApiServer server;
+  net::ApiConfig config;
+  config.server = server.url();
+  const auto api = std::move(*net::ApiClient::make(config));
+  const reconciler::Settings settings;
+  EndOfTerm clock;
+  reconciler::WorkQueue queue;
+  reconciler::ClusterCache cache(settings, [](const reconciler::Key&) {});
+  reconciler::Sampler sampler([](const auto&, const auto&) {}, [](const auto&, int) { return reconciler::Knock::open; },
+                              [](const auto&, const auto&) { return true; }, [](const auto&) {}, {});
+  reconciler::Applier applier(
+      *api, cache, clock, [] { return false; }, [](const auto&, const auto&) {});
+  base::MetricTable metrics(reconciler::metric_rows());
+  reconciler::Controller controller({settings, clock, *api, cache, queue, sampler, applier, metrics});
+  const auto put = [&](reconciler::Resource resource, const std::string& text) {
+    cache.upsert(resource, *base::parse_json(text, "test"));
+  };
+  put(reconciler::Resource::service,
+      R"({"metadata":{"name":"one","namespace":"edge","uid":"u1","resourceVersion":"1","generation":1},
+          "spec":{"runtime":"llamacpp-router","models":[{"name":"a"}]}})");
+  put(reconciler::Resource::pod,
+      R"({"metadata":{"name":"one-x","namespace":"edge","uid":"u2","resourceVersion":"2",
+                      "labels":{"inference.llmkube.dev/service":"one"}},
+          "status":{"podIP":"10.0.0.7","initContainerStatuses":[{"name":"router-agent","state":{"running":{}}}]}})");
+  const bool is_lost = GENERATE(true, false);
+  clock.on_read = [&] {
+    if (is_lost) controller.set_active(false);
+    queue.shut_down();
+  };
+  controller.set_active(true);
+  controller.work();
+  // Who is wanted was not asked yet, as nobody runs the sampler.
+  CHECK(sampler.asked_all({reconciler::Key::Kind::service, "edge", "one"}) == is_lost);
 }
