@@ -43,6 +43,19 @@ bool failed_for_now(const base::Result<ApiResponse>& response, const std::string
   return true;
 }
 
+ApplyProblem problem_of(const DesiredObject& desired, const net::ApiStatus& status) {
+  return {.kind = std::string(info(desired.kind).name),
+          .name = desired.name,
+          .reason = status.reason,
+          .message = status.message,
+          .manager = {}};
+}
+
+/// The API server is well, but could not ask a webhook about this object: whoever sees to the webhook has to know.
+bool is_webhook_down(const net::ApiStatus& status) {
+  return status.message.find("failed calling webhook") != std::string::npos;
+}
+
 }  // namespace
 
 Applier::Applier(net::ApiClient& api, ClusterCache& cache, const base::Clock& clock, std::function<bool()> may_write,
@@ -123,7 +136,12 @@ bool Applier::create_child(const Key& key, const DesiredObject& desired, Outcome
 bool Applier::settle(const ChildKey& child, const DesiredObject& desired, const std::optional<LiveObject>& live,
                      const base::Result<ApiResponse>& response, Outcome& outcome) {
   const auto path = object_path(child.resource, child.namespace_, child.name);
-  if (failed_for_now(response, path, outcome)) return false;
+  if (failed_for_now(response, path, outcome)) {
+    if (!response) return false;
+    const auto status = net::read_status(*response);
+    if (is_webhook_down(status)) outcome.problems.push_back(problem_of(desired, status));
+    return false;
+  }
   if (response->ok()) {
     const auto object = base::parse_json(response->body, path);
     const auto result = object ? read_live(*object) : std::nullopt;
@@ -137,11 +155,7 @@ bool Applier::settle(const ChildKey& child, const DesiredObject& desired, const 
     return true;
   }
   const auto status = net::read_status(*response);
-  ApplyProblem problem{.kind = std::string(info(desired.kind).name),
-                       .name = desired.name,
-                       .reason = status.reason,
-                       .message = status.message,
-                       .manager = {}};
+  auto problem = problem_of(desired, status);
   const auto conflict = read_conflict(status);
   if (conflict) {
     problem.manager = conflict->managers;

@@ -175,6 +175,20 @@ TEST_CASE("a server that has no time is asked no more in this pass, and gets the
   CHECK(f.server.calls().size() == 1);
 }
 
+TEST_CASE("a webhook that does not answer the API server is a problem of the child that it was to judge") {
+  Fixture f;
+  f.server.inject(
+      {.kind = Fault::Kind::refuse,
+       .status = 500,
+       .message = "Internal error occurred: failed calling webhook \"policy.example\": connection refused"});
+  const auto outcome = f.applier->carry_out(kKey, wanting(deployment(1)));
+  CHECK(outcome.error);
+  CHECK_FALSE(outcome.all_applied);
+  REQUIRE(outcome.problems.size() == 1);
+  CHECK(outcome.problems[0].name == "multi");
+  CHECK(outcome.problems[0].message.find("policy.example") != std::string::npos);
+}
+
 TEST_CASE("whoever does not lead writes nothing") {
   Fixture f;
   f.leading = false;
