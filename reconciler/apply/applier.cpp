@@ -187,7 +187,7 @@ bool Applier::annotate(const Key& key, const AnnotationPatch& patch, Outcome& ou
   if (!allowed(outcome)) return false;
   const auto resource = patch.kind == Kind::job ? Resource::job : Resource::pod;
   const auto path = object_path(resource, key.namespace_, patch.name);
-  const nlohmann::json body = {{"metadata", {{"annotations", {{patch.key, patch.value}}}}}};
+  const nlohmann::json body = {{"metadata", {{"uid", patch.uid}, {"annotations", {{patch.key, patch.value}}}}}};
   const auto response =
       api_.merge_patch(path, body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), kFieldManager);
   if (failed_for_now(response, path, outcome)) return false;

@@ -127,8 +127,8 @@ void keep_jobs(const Settings& settings, const ObservedModel& observed, base::Wa
     }
     const bool ended = job.complete || job.failed;
     if (ended && job.fetched.empty() && result_of(job, observed.fetch_pods)) {
-      decision.annotations.push_back(
-          {Kind::job, job.meta.name, std::string(names::kFetchedAnnotation), last_word(job, observed.fetch_pods)});
+      decision.annotations.push_back({Kind::job, job.meta.name, job.meta.uid, std::string(names::kFetchedAnnotation),
+                                      last_word(job, observed.fetch_pods)});
     }
     if (is_mute(observed, job) && job.completed_at) look_again(decision, time_left(*job.completed_at, kMuteFor, now));
     if (job.failed && job.failed_at) look_again(decision, time_left(*job.failed_at, kRetryAfter, now));

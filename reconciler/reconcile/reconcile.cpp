@@ -48,7 +48,7 @@ void nudge_pods(const Plan& plan, base::WallTime now, Decision& decision) {
     auto nudge = next_nudge(pod.preset_hash, plan.preset_hash, now);
     if (!nudge.value.empty()) {
       decision.annotations.push_back(
-          {Kind::pod, pod.meta.name, std::string(names::kPresetHashAnnotation), std::move(nudge.value)});
+          {Kind::pod, pod.meta.name, pod.meta.uid, std::string(names::kPresetHashAnnotation), std::move(nudge.value)});
     }
     if (nudge.again.count() > 0) look_again(decision, nudge.again);
   }

@@ -46,10 +46,11 @@ struct Deletion {
   std::string uid;
 };
 
-/// One annotation to set by a merge patch of `metadata.annotations`.
+/// One annotation to set by a merge patch of `metadata.annotations`, likewise.
 struct AnnotationPatch {
   Kind kind;  ///< pod or job
   std::string name;
+  std::string uid;
   std::string key;
   std::string value;
 };

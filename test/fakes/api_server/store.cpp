@@ -247,6 +247,9 @@ Answer Store::merge_patch(const ObjectPath& path, const Json& patch, const std::
   const auto version = patch.value("/metadata/resourceVersion"_json_pointer, "");
   if (!version.empty() && Json(version) != live->object["metadata"]["resourceVersion"])
     return failure(409, "Conflict", "the object has been modified; please apply your changes to the latest version");
+  const auto uid = patch.value("/metadata/uid"_json_pointer, "");
+  if (!uid.empty() && Json(uid) != live->object["metadata"]["uid"])
+    return failure(422, "Invalid", "metadata.uid: Invalid value: \"" + uid + "\": field is immutable");
   Json body = live->object;
   body.merge_patch(patch);
   body["metadata"].erase("resourceVersion");

@@ -230,6 +230,19 @@ TEST_CASE("a deletion hits only the object that was seen") {
   CHECK_FALSE(f.applier->carry_out(kKey, decision).error);
 }
 
+TEST_CASE("an annotation hits only the object that was seen") {
+  Fixture f;
+  const std::string jobs = "/apis/batch/v1/namespaces/edge/jobs";
+  f.server.create(jobs, {{"apiVersion", "batch/v1"}, {"kind", "Job"}, {"metadata", {{"name", "j"}}}});
+  Decision decision;
+  decision.annotations.push_back({Kind::job, "j", "an-older-uid", "fetched", "what the one before said"});
+  CHECK(f.applier->carry_out(kKey, decision).error);
+  CHECK_FALSE(f.server.get(jobs + "/j").body["metadata"].contains("annotations"));
+  decision.annotations[0].uid = f.server.get(jobs + "/j").body["metadata"]["uid"];
+  CHECK_FALSE(f.applier->carry_out(kKey, decision).error);
+  CHECK(f.server.get(jobs + "/j").body["metadata"]["annotations"]["fetched"] == "what the one before said");
+}
+
 TEST_CASE("the status goes to its subresource under its own manager, and events follow only when it was written") {
   Fixture f;
   f.server.create(kServices, {{"apiVersion", "inference.llmkube.dev/v1alpha1"},
