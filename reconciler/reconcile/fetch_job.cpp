@@ -12,8 +12,6 @@ using nlohmann::json;
 namespace {
 
 constexpr std::string_view kCaPath = "/etc/llmkube/ca";
-/// Exit code of model-fetch for a failure that no retry mends.
-constexpr int kFinalFailure = 2;
 /// Tries of the Pod, each with retries inside.
 constexpr int kBackoffLimit = 3;
 
@@ -58,11 +56,11 @@ json environment(const Plan& plan) {
 }
 
 json failure_policy() {
-  return {
-      {"rules",
-       {{{"action", "FailJob"},
-         {"onExitCodes", {{"containerName", names::kFetchContainer}, {"operator", "In"}, {"values", {kFinalFailure}}}}},
-        {{"action", "Ignore"}, {"onPodConditions", {{{"type", "DisruptionTarget"}, {"status", "True"}}}}}}}};
+  return {{"rules",
+           {{{"action", "FailJob"},
+             {"onExitCodes",
+              {{"containerName", names::kFetchContainer}, {"operator", "In"}, {"values", {names::kFinalFailure}}}}},
+            {{"action", "Ignore"}, {"onPodConditions", {{{"type", "DisruptionTarget"}, {"status", "True"}}}}}}}};
 }
 
 json labels_of(const ServedModel& model) {

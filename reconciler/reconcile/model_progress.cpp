@@ -293,12 +293,16 @@ std::string last_word(const PodView& pod) {
 }
 
 std::string last_word(const JobView& job, const std::vector<PodView>& fetch_pods) {
+  std::string of_a_try;
   for (const auto& pod : fetch_pods) {
     if (pod.meta.owner_uid != job.meta.uid) continue;
-    if (job.complete && !ended_well(find_container(pod, names::kFetchContainer))) continue;
-    if (auto word = last_word(pod); !word.empty()) return word;
+    auto word = last_word(pod);
+    if (word.empty()) continue;
+    const auto exit_code = find_container(pod, names::kFetchContainer)->terminated->exit_code;
+    if (exit_code == (job.complete ? 0 : names::kFinalFailure)) return word;
+    if (!job.complete && of_a_try.empty()) of_a_try = std::move(word);
   }
-  return {};
+  return of_a_try;
 }
 
 std::optional<FetchResult> result_of(const JobView& job, const std::vector<PodView>& fetch_pods) {

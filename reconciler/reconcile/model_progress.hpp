@@ -21,8 +21,8 @@ void judge_files(const Plan& plan, ServedModel& model, std::size_t index);
 
 /// What the container model-fetch of a fetch Pod said when it ended, as JSON text; empty while it has not.
 [[nodiscard]] std::string last_word(const PodView& pod);
-/// Likewise of the Pods of a Job; of a complete one only that of a Pod which ended well, as those of tries that failed
-/// before are still there.
+/// Likewise of the Pods of a Job, where those of tries that failed before are still there: of a complete one only that
+/// of a Pod which ended well, of another one rather that of the Pod whose failure no retry mends.
 [[nodiscard]] std::string last_word(const JobView& job, const std::vector<PodView>& fetch_pods);
 /// What an ended Job left: its own record, else its Pods' word. Nothing when neither says it, and when a complete one
 /// names no files.

@@ -38,6 +38,9 @@ inline constexpr std::string_view kServerContainer = "llama-server";
 inline constexpr std::string_view kAgentContainer = "router-agent";
 inline constexpr std::string_view kFetchContainer = "model-fetch";
 
+/// Exit code of model-fetch for a failure that no retry mends.
+inline constexpr int kFinalFailure = 2;
+
 inline constexpr int kServerPort = 8080;
 inline constexpr int kAgentPort = 8081;
 inline constexpr int kGatePort = 8090;

@@ -179,6 +179,23 @@ TEST_CASE("of a complete Job the Pod that ended well is heard, not the tries tha
   }
 }
 
+TEST_CASE("of a failed Job the Pod whose failure was final is heard, not the tries before") {
+  const std::string suffix = GENERATE("a", "z");
+  Scene scene = unrecorded_scene_of("a");
+  auto& job = scene.observed.jobs.back();
+  job.complete = false;
+  job.failed = ContainerState{"PodFailurePolicy", "Container model-fetch failed with exit code 2", 0};
+  job.failed_at = scene.now;
+  scene.observed.fetch_pods.clear();
+  scene.add_fetch_pod("a", ended(2, R"({"reason":"NotFound","message":"404"})"), "m");
+  scene.add_fetch_pod("a", ended(1, R"({"reason":"Unreachable","message":"no route"})"), suffix);
+  if (suffix == "a") std::ranges::swap(scene.observed.fetch_pods[0], scene.observed.fetch_pods[1]);
+  const auto decision = decide(scene);
+  REQUIRE(decision.annotations.size() == 1);
+  CHECK(decision.annotations[0].value.find("NotFound") != std::string::npos);
+  CHECK(decision.status->find(R"("reason":"NotFound")") != std::string::npos);
+}
+
 TEST_CASE("the word of a Pod that ended well counts before its Job is complete") {
   Scene scene = scene_of("a");
   scene.add_job("a");
