@@ -280,10 +280,10 @@ void Program::check_rights() {
 
 bool Program::check_crds() {
   const auto missing = missing_fields(*api_);
-  if (!missing) {
-    base::log::warning("crds-not-checked", {{"problem", missing.error().to_string()}});
-    return true;
-  }
+  const std::string problem = missing ? std::string{} : missing.error().to_string();
+  if (std::exchange(crds_problem_, problem) != problem && !problem.empty())
+    base::log::warning("crds-not-checked", {{"problem", problem}});
+  if (!missing) return true;
   if (*missing != missing_fields_) {
     for (const auto& field : *missing)
       base::log::error("crd-field-missing", {{"field", field}, {"fix", "apply the CRDs of this release"}});

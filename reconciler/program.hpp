@@ -96,6 +96,7 @@ class Program {
   std::mutex classes_mutex_;  // guards classes_problem_
   std::string classes_problem_;
   std::vector<std::string> missing_fields_;
+  std::string crds_problem_;
   std::vector<std::thread> workers_;
   std::thread lease_thread_;
   std::vector<std::thread> threads_;
