@@ -18,7 +18,7 @@ bool BodyBudget::take(std::size_t bytes, std::uint64_t id) {
 }
 
 void BodyBudget::give_back(std::size_t bytes, const std::function<void(std::uint64_t id)>& wake) {
-  std::multimap<std::size_t, std::uint64_t> waiting;
+  Line waiting;
   {
     const std::lock_guard lock(mutex_);
     const auto price = cost(bytes);

@@ -2,8 +2,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <mutex>
+#include <set>
+#include <utility>
 
 namespace net {
 
@@ -24,12 +25,15 @@ class BodyBudget {
   void give_back(std::size_t bytes, const std::function<void(std::uint64_t id)>& wake);
 
  private:
+  /// Bytes and id: a connection stands there once, however often it tries.
+  using Line = std::set<std::pair<std::size_t, std::uint64_t>>;
+
   [[nodiscard]] std::size_t cost(std::size_t bytes) const;
 
   std::mutex mutex_;  // guards all below
   std::size_t free_;
   std::size_t total_;
-  std::multimap<std::size_t, std::uint64_t> line_;  // by bytes
+  Line line_;
 };
 
 }  // namespace net

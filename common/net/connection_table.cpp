@@ -10,6 +10,7 @@ namespace {
 /// A socket is nearly always writable.
 constexpr std::uint32_t kAtOnce = EPOLLIN | EPOLLOUT | EPOLLONESHOT;
 
+/// 0: no event at all.
 std::uint32_t events_of(Interest interest) {
   switch (interest) {
     case Interest::readable:
@@ -19,7 +20,7 @@ std::uint32_t events_of(Interest interest) {
     case Interest::nothing:
       break;
   }
-  return EPOLLONESHOT;
+  return 0;
 }
 
 }  // namespace
@@ -44,11 +45,15 @@ bool ConnectionTable::park(Connection& connection, Interest interest) {
 }
 
 void ConnectionTable::arm(Connection& connection, std::uint32_t events) const {
+  // Who waits for nothing leaves the set: a hang-up is told to all that are in it, and would come again at once each
+  // time that the connection is parked.
+  if (events == 0 && !connection.in_epoll) return;
   epoll_event event{};
   event.events = events;
   event.data.u64 = connection.id;
-  const int operation = connection.in_epoll ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-  if (::epoll_ctl(epoll_, operation, connection.transport->descriptor(), &event) == 0) connection.in_epoll = true;
+  const int operation = events == 0 ? EPOLL_CTL_DEL : connection.in_epoll ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  if (::epoll_ctl(epoll_, operation, connection.transport->descriptor(), &event) == 0)
+    connection.in_epoll = events != 0;
 }
 
 Connection* ConnectionTable::take(Entry& entry) {

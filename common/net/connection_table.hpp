@@ -51,7 +51,7 @@ struct Connection {
   base::SteadyTime deadline{};
 };
 
-/// What to wait for. `nothing` waits for a deadline, or for `wake`.
+/// What to wait for. `nothing` waits for a deadline, or for `wake`, and does not hear that the peer has hung up.
 enum class Interest { nothing, readable, writable };
 
 /// The connections of a server: who is parked, until when, and the epoll set that wakes them. A parked connection is
