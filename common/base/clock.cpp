@@ -1,5 +1,6 @@
 #include "common/base/clock.hpp"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "common/base/number.hpp"
@@ -68,6 +69,11 @@ std::optional<seconds> take_offset(std::string_view& text) {
 
 }  // namespace
 
+WallTime to_wall_time(std::chrono::seconds since_epoch) {
+  static constexpr std::chrono::sys_seconds kEnd{std::chrono::sys_days{std::chrono::year{2200} / 1 / 1}};
+  return WallTime{std::clamp(since_epoch, seconds{0}, kEnd.time_since_epoch() - seconds{1})};
+}
+
 std::string format_rfc3339(WallTime time) { return format_seconds(time) + "Z"; }
 
 std::string format_rfc3339_micro(WallTime time) {
@@ -101,8 +107,9 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
   const year_month_day date{std::chrono::year{*year}, std::chrono::month{static_cast<unsigned>(*month)},
                             std::chrono::day{static_cast<unsigned>(*day)}};
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-  return std::chrono::sys_days{date} + std::chrono::hours{*hour} + std::chrono::minutes{*minute} + seconds{*second} +
-         fraction - *offset;
+  const std::chrono::sys_seconds whole = std::chrono::sys_days{date} + std::chrono::hours{*hour} +
+                                         std::chrono::minutes{*minute} + seconds{*second} - *offset;
+  return to_wall_time(whole.time_since_epoch()) + fraction;
 }
 
 }  // namespace base

@@ -42,11 +42,16 @@ class ManualClock final : public Clock {
   SteadyTime steady_{std::chrono::hours{1}};
 };
 
+/// The time so long after the Unix epoch; one outside the years 1970 to 2199 comes as the nearest in them: WallTime
+/// ends in 2262, and within these years differences, and sums with half a century, hold too.
+[[nodiscard]] WallTime to_wall_time(std::chrono::seconds since_epoch);
+
 /// RFC 3339 in UTC with whole seconds, as metav1.Time writes it: "2026-11-24T20:12:54Z".
 [[nodiscard]] std::string format_rfc3339(WallTime time);
 /// RFC 3339 in UTC with six decimals, as metav1.MicroTime (Lease) writes it: "2026-11-24T20:12:54.000000Z".
 [[nodiscard]] std::string format_rfc3339_micro(WallTime time);
-/// Reads both forms above (any number of decimals, "Z" or a numeric offset); nothing when it is not a time.
+/// Reads both forms above (any number of decimals, "Z" or a numeric offset), bounded as `to_wall_time` does; nothing
+/// when it is not a time.
 [[nodiscard]] std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 }  // namespace base

@@ -123,7 +123,7 @@ std::string common_name_of(const X509_NAME* name) {
 std::optional<base::WallTime> to_wall(const ASN1_TIME* time) {
   std::tm parts{};
   if (ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
-  return std::chrono::system_clock::from_time_t(timegm(&parts));
+  return base::to_wall_time(std::chrono::seconds{timegm(&parts)});
 }
 
 void read_alternative_names(X509* certificate, CertificateInfo& info) {

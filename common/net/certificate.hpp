@@ -20,7 +20,8 @@ struct Validity {
   base::WallTime not_after;
 };
 
-/// What a client checks of a certificate, and what an operator wants to see.
+/// What a client checks of a certificate, and what an operator wants to see. Times are bounded (`base::to_wall_time`):
+/// "no expiry" is 9999-12-31 (RFC 5280, 4.1.2.5), and comes as the end of 2199.
 struct CertificateInfo {
   std::string common_name;
   std::string issuer_common_name;

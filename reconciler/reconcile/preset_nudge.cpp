@@ -34,7 +34,7 @@ Nudge next_nudge(std::string_view annotation, std::string_view wanted, base::Wal
   if (!is_nudged(annotation, wanted)) return {value_of(wanted, 1, now), kFirstInterval};
   annotation.remove_prefix(wanted.size());
   const auto attempt = take_number(annotation);
-  const base::WallTime given{std::chrono::seconds{take_number(annotation)}};
+  const auto given = base::to_wall_time(std::chrono::seconds{take_number(annotation)});
   if (attempt < 1 || attempt >= kTries) return {};
   const auto interval = kFirstInterval * (1 << (attempt - 1));
   if (now < given) return {value_of(wanted, attempt, now), interval};  // the clock was set back

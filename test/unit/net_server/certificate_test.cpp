@@ -8,6 +8,20 @@ namespace {
 using std::chrono::hours;
 using std::chrono::system_clock;
 
+/// Valid until 9999-12-31, RFC 5280's "no expiry", with four alternative names: an object identifier, a directory name,
+/// "forever" and fd00::1. Made with `openssl ca`.
+constexpr std::string_view kForever = R"(-----BEGIN CERTIFICATE-----
+MIIBdzCCAR2gAwIBAgIBATAKBggqhkjOPQQDAjASMRAwDgYDVQQDDAdmb3JldmVy
+MCAXDTcwMDEwMTAwMDAwMFoYDzk5OTkxMjMxMjM1OTU5WjASMRAwDgYDVQQDDAdm
+b3JldmVyMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEzWQXn6FnqO0QOphwFf9Q
+AD373FrgLs7dFJA9l83WIFqgDGBtbo7LxMBk1FO3qAttlVGFsM/OsxjUTebAZy+0
++6NiMGAwPwYDVR0RBDgwNogDKgMEpBQwEjEQMA4GA1UEAwwHZm9yZXZlcoIHZm9y
+ZXZlcocQ/QAAAAAAAAAAAAAAAAAAATAdBgNVHQ4EFgQUXattCgHtl+B8+bIrDZ9K
+PWJC/kMwCgYIKoZIzj0EAwIDSAAwRQIhANuFSnR9uDeMHYuUAL4GDve3sZIEjkIz
+KuufXzn/9JJ3AiB3qj9tOFdkaf3iQ04K0LgVKxAyY8O2leFsqiJ+X3dD8Q==
+-----END CERTIFICATE-----
+)";
+
 TEST_CASE("an issued certificate says what was asked, and its authority vouches for it") {
   const test::Certificates certificates;
   const auto now = system_clock::now();
@@ -51,6 +65,13 @@ TEST_CASE("a name over 64 characters stands in the alternative names alone") {
                          {.common_name = name, .dns_names = {name}, .validity = {now - hours(1), now + hours(1)}});
   REQUIRE(pair.has_value());
   CHECK(net::check_serving(pair->certificate_pem, certificates.authority().certificate_pem, name, now, "test"));
+}
+
+TEST_CASE("a certificate without expiry is valid for as long as a clock can say") {
+  const auto info = net::read_certificate(kForever, "test");
+  REQUIRE(info.has_value());
+  CHECK(info->validity.not_before == base::WallTime{});
+  CHECK(base::format_rfc3339(info->validity.not_after) == "2199-12-31T23:59:59Z");
 }
 
 TEST_CASE("names that would break out of the list of names are refused") {
