@@ -21,18 +21,6 @@ std::string written(BIO* bio) {
   return {data, static_cast<std::size_t>(size)};
 }
 
-Owned<X509> parse_certificate(std::string_view pem) {
-  const auto bio = reader(pem);
-  return Owned<X509>(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-}
-
-Owned<EVP_PKEY> parse_key(std::string_view pem) {
-  const auto bio = reader(pem);
-  // Without a callback OpenSSL would ask the terminal for the password of an encrypted key.
-  const auto no_password = [](char*, int, int, void*) { return -1; };
-  return Owned<EVP_PKEY>(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr));
-}
-
 base::Result<KeyPair> to_pem(X509* certificate, EVP_PKEY* key) {
   const Owned<BIO> certificate_bio(BIO_new(BIO_s_mem()));
   const Owned<BIO> key_bio(BIO_new(BIO_s_mem()));
@@ -149,15 +137,6 @@ std::string serial_of(const X509* certificate) {
   return text ? text.get() : "";
 }
 
-/// All certificates of a PEM text.
-Owned<STACK_OF(X509)> parse_all(std::string_view pem) {
-  Owned<STACK_OF(X509)> all(sk_X509_new_null());
-  const auto bio = reader(pem);
-  while (X509* next = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) sk_X509_push(all.get(), next);
-  ERR_clear_error();  // the end of the text is an error to OpenSSL
-  return all;
-}
-
 }  // namespace
 
 base::Result<KeyPair> make_authority(std::string_view common_name, const Validity& validity) {
@@ -233,8 +212,8 @@ base::Result<> check_serving(std::string_view certificate_pem, std::string_view 
                              const std::string& dns_name, base::WallTime now, std::string_view where) {
   const auto leaf = parse_certificate(certificate_pem);
   if (!leaf) return base::fail("no PEM certificate: " + openssl_text(), std::string(where));
-  const auto authorities = parse_all(authorities_pem);
-  const auto chain = parse_all(certificate_pem);
+  const auto authorities = parse_certificates(authorities_pem);
+  const auto chain = parse_certificates(certificate_pem);
   const Owned<X509_STORE> store(X509_STORE_new());
   const Owned<X509_STORE_CTX> context(X509_STORE_CTX_new());
   for (int i = 0; i < sk_X509_num(authorities.get()); ++i) {

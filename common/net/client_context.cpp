@@ -1,28 +1,21 @@
 #include "common/net/client_context.hpp"
 
 #include <arpa/inet.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 
 #include <array>
-#include <vector>
+
+#include "common/net/certificate.hpp"
 
 namespace net {
 namespace {
 
-std::vector<Owned<X509>> read_certificates(const std::string& pem) {
-  std::vector<Owned<X509>> found;
-  const auto bio = reader(pem);
-  while (X509* certificate = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) found.emplace_back(certificate);
-  ERR_clear_error();  // the end of the text is an "error" too
-  return found;
-}
-
 base::Result<> trust(SSL_CTX* context, const ClientTls& tls, const std::string& host) {
-  const auto authorities = read_certificates(tls.ca_pem);
-  if (authorities.empty()) return base::fail("no certificate authority to trust", host, "give its certificate as PEM");
+  const auto authorities = parse_certificates(tls.ca_pem);
+  if (sk_X509_num(authorities.get()) < 1)
+    return base::fail("no certificate authority to trust", host, "give its certificate as PEM");
   X509_STORE* store = X509_STORE_new();
-  for (const auto& authority : authorities) X509_STORE_add_cert(store, authority.get());
+  for (int i = 0; i < sk_X509_num(authorities.get()); ++i)
+    X509_STORE_add_cert(store, sk_X509_value(authorities.get(), i));
   SSL_CTX_set_cert_store(context, store);  // takes it over
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   X509_VERIFY_PARAM* checks = SSL_CTX_get0_param(context);
@@ -36,15 +29,9 @@ base::Result<> trust(SSL_CTX* context, const ClientTls& tls, const std::string& 
 
 base::Result<> identify(SSL_CTX* context, const ClientTls& tls, const std::string& host) {
   if (tls.certificate_pem.empty()) return {};
-  const auto chain = read_certificates(tls.certificate_pem);
-  const auto bio = reader(tls.key_pem);
-  const Owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
-  if (chain.empty() || key == nullptr) return base::fail("the client certificate or its key is not PEM", host);
-  bool good = SSL_CTX_use_certificate(context, chain.front().get()) == 1;
-  for (std::size_t i = 1; i < chain.size(); ++i) good = good && SSL_CTX_add1_chain_cert(context, chain[i].get()) == 1;
-  good = good && SSL_CTX_use_PrivateKey(context, key.get()) == 1 && SSL_CTX_check_private_key(context) == 1;
-  ERR_clear_error();
-  if (!good) return base::fail("the client certificate and its key do not match", host);
+  if (auto matched = check_pair(tls.certificate_pem, tls.key_pem, host); !matched) return matched;
+  if (!use_pair(context, tls.certificate_pem, tls.key_pem))
+    return base::fail("OpenSSL does not take the client certificate and its key", host, "give another key pair");
   return {};
 }
 

@@ -35,6 +35,16 @@ using Owned = std::unique_ptr<T, FreeOpenSsl>;
 /// A BIO that reads `text`, which must outlive it.
 [[nodiscard]] Owned<BIO> reader(std::string_view text);
 
+/// The first certificate of a PEM text; null when it begins with none.
+[[nodiscard]] Owned<X509> parse_certificate(std::string_view pem);
+/// All certificates of a PEM text, up to what is none; null when there is no memory.
+[[nodiscard]] Owned<STACK_OF(X509)> parse_certificates(std::string_view pem);
+/// A PEM private key; null for one with a password, which is never asked for.
+[[nodiscard]] Owned<EVP_PKEY> parse_key(std::string_view pem);
+
+/// Makes a context show this chain, leaf first, and prove that it has its key; false when OpenSSL does not take them.
+[[nodiscard]] bool use_pair(SSL_CTX* context, std::string_view certificate_pem, std::string_view key_pem);
+
 /// The newest reason in OpenSSL's queue of this thread, which is emptied; "OpenSSL failed" when it says nothing.
 [[nodiscard]] std::string openssl_text();
 

@@ -1,8 +1,5 @@
 #include "common/net/tls_context.hpp"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-
 #include <utility>
 
 #include "common/net/openssl.hpp"
@@ -38,30 +35,15 @@ void set_policy(SSL_CTX* context) {
   SSL_CTX_set_alpn_select_cb(context, choose_http1, nullptr);
 }
 
-bool use_chain(SSL_CTX* context, const std::string& pem) {
-  const auto bio = reader(pem);
-  const Owned<X509> leaf(PEM_read_bio_X509_AUX(bio.get(), nullptr, nullptr, nullptr));
-  if (!leaf || SSL_CTX_use_certificate(context, leaf.get()) != 1) return false;
-  while (X509* next = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) {
-    if (SSL_CTX_add0_chain_cert(context, next) != 1) {
-      X509_free(next);
-      return false;
-    }
-  }
-  return true;
-}
-
 /// The context for a pair that `check_pair` has found good.
 base::Result<std::shared_ptr<SSL_CTX>> build(const std::string& certificate, const std::string& key,
                                              const std::string& where) {
   std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), FreeOpenSsl{});
   if (!context) return base::fail("OpenSSL has no memory for a TLS context", where);
   set_policy(context.get());
-  const Owned<EVP_PKEY> private_key(PEM_read_bio_PrivateKey(reader(key).get(), nullptr, nullptr, nullptr));
-  const bool good = use_chain(context.get(), certificate) && private_key &&
-                    SSL_CTX_use_PrivateKey(context.get(), private_key.get()) == 1;
-  ERR_clear_error();
-  if (!good) return base::fail("OpenSSL does not take this certificate and key", where, "give another key pair");
+  if (!use_pair(context.get(), certificate, key)) {
+    return base::fail("OpenSSL does not take this certificate and key", where, "give another key pair");
+  }
   return context;
 }
 

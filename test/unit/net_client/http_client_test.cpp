@@ -1,5 +1,8 @@
 #include "common/net/http_client.hpp"
 
+#include <openssl/pem.h>
+#include <openssl/ui.h>
+
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -8,6 +11,7 @@
 
 #include "common/base/file.hpp"
 #include "common/net/certificate.hpp"
+#include "common/net/openssl.hpp"
 #include "common/net/server.hpp"
 #include "common/net/tls_context.hpp"
 #include "test/catch.hpp"
@@ -329,4 +333,27 @@ TEST_CASE("https without an authority, or with a key of another certificate, is 
   CHECK_FALSE(HttpClient::make(options));
   options.tls->key_pem = one->key_pem;
   CHECK(HttpClient::make(options));
+}
+
+TEST_CASE("a key with a password is an error, and nobody is asked for it") {
+  static bool asked = false;
+  UI_METHOD* const terminal = UI_create_method("test");
+  UI_method_set_reader(terminal, [](UI*, UI_STRING*) { return asked = true, 0; });
+  UI_set_default_method(terminal);
+  const auto now = base::WallTime::clock::now();
+  const auto one = net::make_authority("one", {now - 1h, now + 1h});
+  const net::Owned<BIO> bio(BIO_new(BIO_s_mem()));
+  const auto key = net::parse_key(one->key_pem);
+  REQUIRE(PEM_write_bio_PKCS8PrivateKey(bio.get(), key.get(), EVP_aes_256_cbc(), "secret", 6, nullptr, nullptr) == 1);
+  char* text = nullptr;
+  const auto size = static_cast<std::size_t>(BIO_get_mem_data(bio.get(), &text));
+  net::HttpClientOptions options;
+  options.url = "https://127.0.0.1:1";
+  options.tls = net::ClientTls{one->certificate_pem, one->certificate_pem, std::string(text, size), ""};
+  const auto client = HttpClient::make(options);
+  UI_set_default_method(UI_OpenSSL());
+  UI_destroy_method(terminal);
+  CHECK_FALSE(asked);
+  REQUIRE_FALSE(client);
+  CHECK_THAT(client.error().to_string(), ContainsSubstring("without a password"));
 }
