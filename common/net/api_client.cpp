@@ -1,5 +1,6 @@
 #include "common/net/api_client.hpp"
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -12,11 +13,15 @@
 namespace net {
 namespace {
 
+/// A proxy in front of the API server may name a day, for which nobody would look at an object.
+constexpr std::chrono::seconds kLongestRetryAfter{60};
+
 std::optional<std::chrono::seconds> read_retry_after(const HttpResponse& response) {
   const auto text = response.header("Retry-After");
   if (!text) return std::nullopt;
   const auto seconds = base::parse_number<std::uint32_t>(*text);
-  return seconds ? std::optional(std::chrono::seconds(*seconds)) : std::nullopt;
+  if (!seconds) return std::nullopt;
+  return std::min(std::chrono::seconds(*seconds), kLongestRetryAfter);
 }
 
 /// Query parameters in the order given; empty values are left out.

@@ -19,7 +19,7 @@ namespace net {
 struct ApiResponse {
   int status = 0;
   std::string body;
-  /// From the header of a 429 or 503.
+  /// From the header of a 429 or 503, at most a minute.
   std::optional<std::chrono::seconds> retry_after;
 
   [[nodiscard]] bool ok() const { return status >= 200 && status < 300; }

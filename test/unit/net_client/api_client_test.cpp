@@ -66,6 +66,14 @@ TEST_CASE("a list that is refused gives the server's reason") {
   CHECK(net::read_status(listed->refusal).reason == "TooManyRequests");
 }
 
+TEST_CASE("a Retry-After of a day counts as one of a minute") {
+  fakes::ApiServer server;
+  server.inject({.kind = Fault::Kind::refuse, .status = 503, .reason = "ServiceUnavailable", .retry_after = "86400"});
+  const auto refused = client_for(server.url())->get(kMaps);
+  REQUIRE(refused);
+  CHECK(refused->retry_after == 60s);
+}
+
 TEST_CASE("a watch gives events and bookmarks, and ends as asked") {
   fakes::ApiServer server;
   const auto client = client_for(server.url());
