@@ -11,6 +11,7 @@ namespace net {
 struct HealthView {
   /// Why it does not work now, or nothing.
   std::function<base::Result<>()> ready;
+  Pace ready_pace = Pace::fast;
   /// The body of a scrape, in Prometheus' text format.
   std::function<std::string()> metrics;
   Pace metrics_pace = Pace::fast;

@@ -1,4 +1,6 @@
+#include <atomic>
 #include <chrono>
+#include <vector>
 
 #include "common/base/json.hpp"
 #include "common/net/health.hpp"
@@ -73,13 +75,15 @@ TEST_CASE("what is no review is 400 with a sentence") {
   CHECK(handler.metrics.value(webhook::metric::kRequests, {"mutate", "other", "other", "malformed"}) == 1);
 }
 
-/// A health server with a switch for readiness.
+/// A health server with a switch for readiness, which may hang.
 struct Health {
   Health() {
     net::add_health_routes(server, {.ready = [this]() -> base::Result<> {
+                                      hangs.wait(true);
                                       if (ready) return {};
                                       return base::fail("no certificate yet", "tls");
                                     },
+                                    .ready_pace = net::Pace::slow,
                                     .metrics = [] { return std::string("a 1\n"); }});
     webhook::add_log_level_route(server);
     const auto started = server.start();
@@ -87,8 +91,23 @@ struct Health {
   }
   test::RawResponse ask(const std::string& request) const { return test::RawClient(server.port()).exchange(request); }
   std::atomic<bool> ready{false};
-  net::Server server{{.listen = "127.0.0.1:0"}};
+  std::atomic<bool> hangs{false};
+  net::Server server{{.listen = "127.0.0.1:0", .slow_workers = 1}};
 };
+
+TEST_CASE("the process is alive while its readiness is looked for") {
+  Health health;
+  health.hangs = true;
+  std::vector<test::RawClient> probes;
+  for (int i = 0; i < 4; ++i) {
+    probes.emplace_back(health.server.port());
+    probes.back().send(test::get("/readyz"));
+  }
+  CHECK(health.ask(test::get("/healthz")).status == 200);
+  health.hangs = false;
+  health.hangs.notify_all();
+  for (auto& probe : probes) CHECK(probe.receive().status == 503);
+}
 
 TEST_CASE("the health port tells life, readiness and metrics apart") {
   Health health;
