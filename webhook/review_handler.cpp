@@ -14,8 +14,6 @@
 namespace webhook {
 namespace {
 
-constexpr std::size_t kLargeBody = std::size_t{256} << 10U;
-
 std::string_view to_label(Endpoint endpoint) { return endpoint == Endpoint::mutate ? "mutate" : "validate"; }
 
 /// Kinds come from outside; a label must not.
@@ -50,8 +48,6 @@ void log_denial(const Review& review, const Judgement& judgement, Endpoint endpo
 
 net::Response ReviewHandler::handle(const net::Request& request, Endpoint endpoint) {
   const auto begin = std::chrono::steady_clock::now();
-  std::unique_lock lock(large_body_, std::defer_lock);
-  if (request.body.size() > kLargeBody) lock.lock();
   auto response = answer(request.body, endpoint);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   metrics_.observe(metric::kDuration, {to_label(endpoint)}, took.count());

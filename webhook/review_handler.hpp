@@ -1,6 +1,4 @@
 #pragma once
-#include <mutex>
-
 #include "common/base/metrics.hpp"
 #include "common/net/http.hpp"
 #include "webhook/admission.hpp"
@@ -21,8 +19,6 @@ class ReviewHandler {
 
   base::MetricTable& metrics_;
   const rules::Site site_;
-  /// Held for a body over 256 KiB: its JSON tree takes several times its size, and one at a time is enough.
-  std::mutex large_body_;
 };
 
 }  // namespace webhook

@@ -154,7 +154,8 @@ base::Result<> Server::Impl::start() {
     threads_.emplace_back([this] { run(); });
     pthread_setname_np(threads_.back().native_handle(), "http");
   }
-  const std::size_t slow = engine_.has_slow_routes() ? std::max<std::size_t>(1, options_.slow_workers) : 0;
+  const bool has_slow = engine_.has_slow_routes() || options_.slow_body_bytes < options_.max_body_bytes;
+  const std::size_t slow = has_slow ? std::max<std::size_t>(1, options_.slow_workers) : 0;
   for (std::size_t i = 0; i < slow; ++i) {
     threads_.emplace_back([this] { run_slow(); });
     pthread_setname_np(threads_.back().native_handle(), "http-slow");
@@ -303,7 +304,8 @@ Step Server::Impl::judge(Connection& connection) {
   auto frame = frame_request(connection.input, limits_);
   if (!frame) return refuse(connection, frame.error());
   if (!frame->is_complete(connection.input)) return await_body(connection, *frame);
-  if (!engine_.is_slow(frame->head.path())) return answer(connection, std::move(*frame));
+  const bool slow = frame->body_bytes > options_.slow_body_bytes || engine_.is_slow(frame->head.path());
+  if (!slow) return answer(connection, std::move(*frame));
   {
     const std::lock_guard lock(slow_mutex_);
     slow_queue_.push_back(&connection);

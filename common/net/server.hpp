@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,8 +24,11 @@ struct ServerOptions {
   std::shared_ptr<TlsContext> tls{};
   /// Threads for ordinary handlers.
   std::size_t workers = 2;
-  /// Threads for routes marked `Pace::slow`, started when there is such a route; further slow requests wait.
+  /// Threads for routes marked `Pace::slow` and for large bodies, started when there is such a route or such a size;
+  /// further slow requests wait.
   std::size_t slow_workers = 4;
+  /// A request with a larger body is slow, whatever its route.
+  std::size_t slow_body_bytes = std::numeric_limits<std::size_t>::max();
   /// Events that a thread takes up at one wake-up. Each wake-up costs; but all but the first wait for its answer, also
   /// while another thread has nothing to do, so more than one is for handlers that take microseconds.
   std::size_t events_per_wakeup = 1;

@@ -69,6 +69,7 @@ void add_routes(net::Server& server, Gate& gate) {
   };
   server.route("GET", "/slow", wait, net::Pace::slow);
   server.route("GET", "/busy", wait);
+  server.route("POST", "/hold", wait);
 }
 
 /// A server with the routes above on a free port.
@@ -320,6 +321,19 @@ TEST_CASE("slow routes have threads of their own") {
   CHECK(waiting.receive().body == "late\n");
   CHECK(another.receive().body == "late\n");
   CHECK(waiting.exchange(get("/describe")).status == 200);
+}
+
+TEST_CASE("large bodies are answered one after the other, and those of usual size do not wait for them") {
+  Running running({.workers = 1, .slow_workers = 1, .slow_body_bytes = 100});
+  const std::string large(101, 'x');
+  auto first = running.client();
+  auto second = running.client();
+  for (auto* client : {&first, &second}) client->send(post("/hold", large));
+  running.gate.wait_for(1);
+  CHECK(running.client().exchange(post("/echo", std::string(100, 'x'))).status == 200);
+  CHECK(running.gate.waiting == 1);
+  running.gate.release();
+  for (auto* client : {&first, &second}) CHECK(client->receive().body == "late\n");
 }
 
 TEST_CASE("stop answers what is in flight and does not wait for idle connections") {
