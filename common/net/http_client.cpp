@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <climits>
 #include <cstring>
 #include <utility>
@@ -30,18 +31,22 @@ using Steady = std::chrono::steady_clock;
 constexpr std::chrono::seconds kLongestIdle{60};
 constexpr std::size_t kLargestStreamError = std::size_t{1} << 20U;
 
-/// The library's client with a TLS of ours below it: one context for all connections of a server, a buffer to read
-/// from (the library takes heads byte by byte), a request in one write.
-class TlsClient final : public httplib::ClientImpl {
+/// The library's client with reads and writes of ours below it: a buffer to read from (the library takes heads byte by
+/// byte), a request in one write, an end to the whole answer; and TLS with one context for all connections of a server.
+class SocketClient final : public httplib::ClientImpl {
  public:
-  TlsClient(const ServerUrl& server, std::shared_ptr<SSL_CTX> context, const HttpTimeouts& timeouts,
-            milliseconds read_timeout)
+  /// `context` is null for a server without TLS.
+  SocketClient(const ServerUrl& server, std::shared_ptr<SSL_CTX> context, const HttpTimeouts& timeouts,
+               milliseconds read_timeout)
       : ClientImpl(server.host, server.port),
         host_name_(server.host),
         context_(std::move(context)),
         timeouts_(timeouts),
         read_timeout_(read_timeout) {}
-  ~TlsClient() override { shutdown_ssl(socket_, true); }
+  ~SocketClient() override { shutdown_ssl(socket_, true); }
+
+  /// Reads and writes fail from then on.
+  void set_deadline(Steady::time_point deadline) { deadline_ = deadline; }
 
   /// Why the certificate was refused, once.
   std::string take_verify_failure() { return std::exchange(verify_failure_, {}); }
@@ -52,6 +57,7 @@ class TlsClient final : public httplib::ClientImpl {
   bool create_and_connect_socket(Socket& socket, httplib::Error& error) override {
     if (!ClientImpl::create_and_connect_socket(socket, error)) return false;
     ::fcntl(socket.sock, F_SETFL, ::fcntl(socket.sock, F_GETFL) | O_NONBLOCK);
+    if (context_ == nullptr) return true;
     socket.ssl = SSL_new(context_.get());
     if (socket.ssl != nullptr && shake_hands(socket)) return true;
     error = httplib::Error::SSLConnection;
@@ -81,32 +87,47 @@ class TlsClient final : public httplib::ClientImpl {
       const int result = SSL_connect(socket.ssl);
       if (result == 1) return true;
       const auto left = std::chrono::ceil<milliseconds>(deadline - Steady::now());
-      if (!wait_for(socket, SSL_get_error(socket.ssl, result), left)) break;
+      if (!wait_for(socket, wanted_by(socket.ssl, result), left)) break;
     }
     verify_failure_ = verify_failure(socket.ssl);
     return false;
   }
 
-  /// Until the socket can do what OpenSSL wants; false when the time is over or it failed for good.
-  static bool wait_for(const Socket& socket, int ssl_error, milliseconds time) {
-    if (ssl_error != SSL_ERROR_WANT_READ && ssl_error != SSL_ERROR_WANT_WRITE) return false;
-    pollfd waiting{socket.sock, static_cast<short>(ssl_error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT), 0};
-    return ::poll(&waiting, 1, static_cast<int>(std::max<std::int64_t>(time.count(), 0))) == 1;
+  /// What to poll for after a call of OpenSSL that moved nothing; 0 when it failed for good.
+  static short wanted_by(const SSL* ssl, int result) {
+    const int error = SSL_get_error(ssl, result);
+    return error == SSL_ERROR_WANT_READ ? POLLIN : error == SSL_ERROR_WANT_WRITE ? POLLOUT : 0;
+  }
+
+  /// Until the socket is ready for `events`; false when the time is over, or with 0 for them.
+  static bool wait_for(const Socket& socket, short events, milliseconds time) {
+    if (events == 0 || time <= milliseconds::zero()) return false;
+    pollfd waiting{socket.sock, events, 0};
+    const auto longest = static_cast<int>(std::min<std::int64_t>(time.count(), INT_MAX));
+    int ready = 0;
+    while ((ready = ::poll(&waiting, 1, longest)) < 0 && errno == EINTR) {
+    }
+    return ready == 1;
+  }
+
+  [[nodiscard]] milliseconds at_most(milliseconds time) const {
+    return std::min(time, std::chrono::ceil<milliseconds>(deadline_ - Steady::now()));
   }
 
   const std::string host_name_;
   const std::shared_ptr<SSL_CTX> context_;
   const HttpTimeouts timeouts_;
   const milliseconds read_timeout_;
+  Steady::time_point deadline_ = Steady::time_point::max();
   std::string verify_failure_;
 };
 
 /// Reads and writes of one request.
-class TlsClient::Stream final : public httplib::Stream {
+class SocketClient::Stream final : public httplib::Stream {
  public:
-  Stream(const TlsClient& client, const Socket& socket) : client_(client), socket_(socket) {}
+  Stream(const SocketClient& client, const Socket& socket) : client_(client), socket_(socket) {}
 
-  bool is_readable() const override { return at_ < end_ || SSL_has_pending(socket_.ssl) != 0; }
+  bool is_readable() const override { return at_ < end_ || has_pending(); }
   bool is_writable() const override { return true; }
   ssize_t read(char* into, std::size_t size) override {
     if (!flush()) return -1;
@@ -130,15 +151,39 @@ class TlsClient::Stream final : public httplib::Stream {
   socket_t socket() const override { return socket_.sock; }
 
  private:
+  /// Whether OpenSSL holds bytes that the socket will not announce.
+  [[nodiscard]] bool has_pending() const { return socket_.ssl != nullptr && SSL_has_pending(socket_.ssl) != 0; }
+
+  /// Bytes moved, 0 at the proper end of what comes; -1 when none were, and `wanted_` says what to poll for, 0 that it
+  /// is over.
+  ssize_t try_write(std::string_view bytes) {
+    if (socket_.ssl == nullptr) return moved(::send(socket_.sock, bytes.data(), bytes.size(), MSG_NOSIGNAL), POLLOUT);
+    ERR_clear_error();
+    return moved_by_tls(
+        SSL_write(socket_.ssl, bytes.data(), static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX))));
+  }
+  ssize_t try_read() {
+    if (socket_.ssl == nullptr) return moved(::recv(socket_.sock, buffer_.data(), buffer_.size(), 0), POLLIN);
+    ERR_clear_error();
+    return moved_by_tls(SSL_read(socket_.ssl, buffer_.data(), static_cast<int>(buffer_.size())));
+  }
+  ssize_t moved(ssize_t count, short events) {
+    wanted_ = count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) ? events : short{0};
+    return count;
+  }
+  ssize_t moved_by_tls(int count) {
+    if (count > 0) return count;
+    wanted_ = wanted_by(socket_.ssl, count);
+    return SSL_get_error(socket_.ssl, count) == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+  }
+
   bool flush() {
     std::string_view left = unsent_;
     while (!left.empty()) {
-      ERR_clear_error();
-      const int sent =
-          SSL_write(socket_.ssl, left.data(), static_cast<int>(std::min<std::size_t>(left.size(), INT_MAX)));
+      const auto sent = try_write(left);
       if (sent > 0) {
         left.remove_prefix(static_cast<std::size_t>(sent));
-      } else if (!wait_for(socket_, SSL_get_error(socket_.ssl, sent), client_.timeouts_.write)) {
+      } else if (!wait_for(socket_, wanted_, client_.at_most(client_.timeouts_.write))) {
         return false;
       }
     }
@@ -149,32 +194,30 @@ class TlsClient::Stream final : public httplib::Stream {
   /// What came, up to the buffer's size; 0 when the server closed properly, -1 when it was cut or silent.
   ssize_t receive() {
     // An answer is not there yet when it is asked for: to wait first saves a read.
-    bool wait = SSL_has_pending(socket_.ssl) == 0;
-    int error = SSL_ERROR_WANT_READ;
+    wanted_ = POLLIN;
+    bool wait = !has_pending();
     while (true) {
-      if (wait && !wait_for(socket_, error, client_.read_timeout_)) return -1;
-      ERR_clear_error();
-      const int got = SSL_read(socket_.ssl, buffer_.data(), static_cast<int>(buffer_.size()));
-      if (got > 0) {
+      if (wait && !wait_for(socket_, wanted_, client_.at_most(client_.read_timeout_))) return -1;
+      const auto got = try_read();
+      if (got >= 0) {
         at_ = 0;
         end_ = static_cast<std::size_t>(got);
         return got;
       }
-      error = SSL_get_error(socket_.ssl, got);
-      if (error == SSL_ERROR_ZERO_RETURN) return 0;
       wait = true;
     }
   }
 
-  const TlsClient& client_;
+  const SocketClient& client_;
   const Socket& socket_;
   std::string unsent_;
   std::array<char, 4096> buffer_;
   std::size_t at_ = 0;
   std::size_t end_ = 0;
+  short wanted_ = 0;
 };
 
-bool TlsClient::process_socket(const Socket& socket, std::function<bool(httplib::Stream&)> callback) {
+bool SocketClient::process_socket(const Socket& socket, std::function<bool(httplib::Stream&)> callback) {
   Stream stream(*this, socket);
   return callback(stream);
 }
@@ -351,13 +394,7 @@ class HttpClient::Connection {
   static std::unique_ptr<Connection> make(const HttpClientOptions& options, const ServerUrl& server,
                                           std::shared_ptr<SSL_CTX> context, milliseconds read_timeout) {
     std::unique_ptr<Connection> connection(new Connection);
-    if (context != nullptr) {
-      auto client = std::make_unique<TlsClient>(server, std::move(context), options.timeouts, read_timeout);
-      connection->tls_ = client.get();
-      connection->client_ = std::move(client);
-    } else {
-      connection->client_ = std::make_unique<httplib::ClientImpl>(server.host, server.port);
-    }
+    connection->client_ = std::make_unique<SocketClient>(server, std::move(context), options.timeouts, read_timeout);
     auto& client = *connection->client_;
     client.set_keep_alive(true);
     client.set_tcp_nodelay(true);
@@ -388,8 +425,10 @@ class HttpClient::Connection {
     std::string failure;
   };
 
-  Outcome exchange(httplib::Request request, Cancellation* cancellation) {
+  Outcome exchange(httplib::Request request, Cancellation* cancellation,
+                   Steady::time_point deadline = Steady::time_point::max()) {
     Outcome outcome;
+    client_->set_deadline(deadline);
     CancellableSocket socket(cancellation);
     if (cancellation != nullptr) {
       if (cancellation->cancelled()) return {{}, false, "cancelled"};
@@ -410,8 +449,7 @@ class HttpClient::Connection {
 
   std::string describe(httplib::Error error, const Cancellation* cancellation) {
     if (cancellation != nullptr && cancellation->cancelled()) return "cancelled";
-    if (auto reason = tls_ == nullptr ? std::string{} : tls_->take_verify_failure(); !reason.empty())
-      return "certificate not accepted: " + reason;
+    if (auto reason = client_->take_verify_failure(); !reason.empty()) return "certificate not accepted: " + reason;
     static constexpr std::array<std::pair<httplib::Error, std::string_view>, 6> kWords{{
         {httplib::Error::Connection, "cannot connect"},
         {httplib::Error::Read, "no answer, or it was cut"},
@@ -425,8 +463,7 @@ class HttpClient::Connection {
     return httplib::to_string(error);
   }
 
-  std::unique_ptr<httplib::ClientImpl> client_;
-  TlsClient* tls_ = nullptr;  // client_, when it speaks TLS
+  std::unique_ptr<SocketClient> client_;
   CancellableSocket* current_ = nullptr;
   Steady::time_point last_used_ = Steady::now();
 };
@@ -473,26 +510,26 @@ base::Result<HttpResponse> HttpClient::send(const HttpRequest& request, Cancella
   if (!prepared) return std::unexpected(prepared.error());
   const bool repeatable = request.repeatable || request.method == "GET" || request.method == "HEAD";
   const std::string where = request.method + " " + options_.url + request.target;
+  const auto deadline = Steady::now() + options_.timeouts.total;
 
   for (int tries = 0;; ++tries) {
     auto connection = tries == 0 ? take_idle() : nullptr;
     if (connection == nullptr) connection = connect_later(options_.timeouts.read);
     std::string body;
-    const auto deadline = Steady::now() + options_.timeouts.total;
     std::string refused;
     httplib::Request attempt = *prepared;
     attempt.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
       if (body.size() + size > options_.max_body_bytes) refused = "the answer is too large";
-      if (Steady::now() > deadline) refused = "the answer took too long";
       if (refused.empty()) body.append(data, size);
       return refused.empty();
     };
-    auto outcome = connection->exchange(std::move(attempt), cancellation);
+    auto outcome = connection->exchange(std::move(attempt), cancellation, deadline);
     if (outcome.answered) {
       give_back(std::move(connection));
       return from_library(outcome.response, std::move(body));
     }
     const bool stopped = cancellation != nullptr && cancellation->cancelled();
+    if (refused.empty() && !stopped && Steady::now() >= deadline) refused = "the answer took too long";
     if (!refused.empty()) return base::fail(refused, where);
     if (!repeatable || tries > 0 || stopped) return base::fail(outcome.failure, where);
   }

@@ -61,7 +61,8 @@ struct HttpTimeouts {
   /// Between two reads.
   std::chrono::milliseconds read{30000};
   std::chrono::milliseconds write{10000};
-  /// The whole answer of `send`, from the first byte sent to the last byte read. Streams have none.
+  /// All of `send` up to the last byte read, a second try included; where it is over while connecting, after that.
+  /// Streams have none.
   std::chrono::milliseconds total{60000};
 };
 

@@ -146,6 +146,20 @@ TEST_CASE("every wait ends") {
     REQUIRE_FALSE(response);
     CHECK_THAT(response.error().what, ContainsSubstring("too long"));
   }
+  SECTION("a head that trickles, with each try") {
+    RawServer server([](int fd) {
+      RawServer::read_head(fd);
+      RawServer::send_text(fd, "HTTP/1.1 200 OK\r\nX-Long: ");
+      while (!RawServer::has_hung_up(fd)) {
+        RawServer::send_text(fd, "x");
+        std::this_thread::sleep_for(100ms);
+      }
+    });
+    short_waits.read = kPatience;
+    const auto response = client_for(server.url(), short_waits)->send({});
+    REQUIRE_FALSE(response);
+    CHECK_THAT(response.error().what, ContainsSubstring("too long"));
+  }
   SECTION("a TLS handshake that never comes") {
     RawServer server([](int fd) { RawServer::wait_for_hang_up(fd); });
     const auto authority =
