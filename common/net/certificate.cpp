@@ -119,11 +119,12 @@ void read_alternative_names(X509* certificate, CertificateInfo& info) {
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
-    const ASN1_STRING* value = name->d.ia5;
+    if (name->type != GEN_DNS && name->type != GEN_IPADD) continue;  // of another type than a text
+    const ASN1_STRING* value = name->type == GEN_DNS ? name->d.dNSName : name->d.iPAddress;
     const auto size = static_cast<std::size_t>(std::max(0, ASN1_STRING_length(value)));
     if (name->type == GEN_DNS) {
       info.dns_names.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)), size);
-    } else if (name->type == GEN_IPADD && (size == 4 || size == 16)) {
+    } else if (size == 4 || size == 16) {
       std::array<char, INET6_ADDRSTRLEN> text{};
       inet_ntop(size == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(value), text.data(), text.size());
       info.ip_addresses.emplace_back(text.data());
@@ -216,10 +217,11 @@ base::Result<> check_serving(std::string_view certificate_pem, std::string_view 
   const auto chain = parse_certificates(certificate_pem);
   const Owned<X509_STORE> store(X509_STORE_new());
   const Owned<X509_STORE_CTX> context(X509_STORE_CTX_new());
+  if (!authorities || !chain || !store || !context) return base::fail(openssl_text(), std::string(where));
   for (int i = 0; i < sk_X509_num(authorities.get()); ++i) {
     X509_STORE_add_cert(store.get(), sk_X509_value(authorities.get(), i));
   }
-  if (!store || !context || X509_STORE_CTX_init(context.get(), store.get(), leaf.get(), chain.get()) != 1) {
+  if (X509_STORE_CTX_init(context.get(), store.get(), leaf.get(), chain.get()) != 1) {
     return base::fail(openssl_text(), std::string(where));
   }
   X509_VERIFY_PARAM* parameters = X509_STORE_CTX_get0_param(context.get());

@@ -14,6 +14,7 @@ base::Result<> trust(SSL_CTX* context, const ClientTls& tls, const std::string& 
   if (sk_X509_num(authorities.get()) < 1)
     return base::fail("no certificate authority to trust", host, "give its certificate as PEM");
   X509_STORE* store = X509_STORE_new();
+  if (store == nullptr) return base::fail("no memory for certificate authorities", host);
   for (int i = 0; i < sk_X509_num(authorities.get()); ++i)
     X509_STORE_add_cert(store, sk_X509_value(authorities.get(), i));
   SSL_CTX_set_cert_store(context, store);  // takes it over

@@ -74,6 +74,13 @@ TEST_CASE("a certificate without expiry is valid for as long as a clock can say"
   CHECK(base::format_rfc3339(info->validity.not_after) == "2199-12-31T23:59:59Z");
 }
 
+TEST_CASE("of the alternative names, DNS names and addresses are read, and no others") {
+  const auto info = net::read_certificate(kForever, "test");
+  REQUIRE(info.has_value());
+  CHECK(info->dns_names == std::vector<std::string>{"forever"});
+  CHECK(info->ip_addresses == std::vector<std::string>{"fd00::1"});
+}
+
 TEST_CASE("names that would break out of the list of names are refused") {
   const test::Certificates certificates;
   const auto issue = [&](net::ServingRequest request) { return net::issue_serving(certificates.authority(), request); };
