@@ -372,8 +372,9 @@ class CancellableSocket {
     const std::lock_guard lock(cancellation_->mutex_);
     if (cancellation_->cancelled_) {
       const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-      ::dup3(null, fd, O_CLOEXEC);
-      ::close(null);
+      // With no descriptor to spare it may connect still, but nothing goes out or comes in.
+      if (::dup3(null, fd, O_CLOEXEC) < 0) ::shutdown(fd, SHUT_RDWR);
+      if (null >= 0) ::close(null);
       return;
     }
     const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
