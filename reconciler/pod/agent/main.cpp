@@ -63,7 +63,8 @@ void add_flags(CLI::App& app, Flags& flags) {
                  "where clients' requests come in; llama-server gets each when its turn has come. Empty: no gate");
   app.add_option(
          "--gate-max-body-mib", flags.gate_max_body,
-         "a larger request body is answered 413; all clients' bodies over 64 KiB together may hold twice as much")
+         "a larger request body is answered 413; all clients together may hold twice as much, and 16 MiB of bodies up "
+         "to 64 KiB")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   app.add_option("--api-key", flags.api_key, "llama-server's API key, where it has one")->envname("LLAMA_API_KEY");
@@ -114,7 +115,7 @@ int run(const Flags& flags) {
                      .server_port = static_cast<std::uint16_t>(target->port),
                      .agent_port = server.port(),
                      .max_body_bytes = flags.gate_max_body << 20U,
-                     .all_bodies_bytes = flags.gate_max_body << 21U},
+                     .large_bytes = flags.gate_max_body << 21U},
                     scheduler, clock);
   if (has_gate) {
     if (auto started = gate.start(); !started) return complain(started.error());

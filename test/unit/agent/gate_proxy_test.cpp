@@ -51,14 +51,15 @@ const std::string kEnd = "\r\n0\r\n\r\n";
 /// A gate before a fake llama-server; what the agent would tell it, the tests say.
 struct Gate {
   explicit Gate(std::vector<fakes::LlamaModel> models = {{"a", {"al-a"}}, {"b"}, {"c"}}, std::size_t places = 1,
-                std::size_t max_body = std::size_t{64} << 20U)
+                std::size_t max_body = std::size_t{64} << 20U, std::size_t small_bytes = std::size_t{16} << 20U)
       : server(models, places),
         scheduler(places, table, clock),
         proxy({.listen = "127.0.0.1:0",
                .server_port = server.port(),
                .agent_port = server.port(),
                .max_body_bytes = max_body,
-               .all_bodies_bytes = 2 * max_body},
+               .large_bytes = 2 * max_body,
+               .small_bytes = small_bytes},
               scheduler, clock) {
     scheduling.min_residency = milliseconds{100};
     scheduling.max_turn = milliseconds{300};
@@ -421,6 +422,45 @@ TEST_CASE("a body that is announced takes no room before it comes") {
     CHECK_THAT(gate.ask(chat("a")), ContainsSubstring("200 OK"));
     CHECK_THAT(gate.ask(test::post("/v1/chat/completions", body)), ContainsSubstring("200 OK"));
   }
+}
+
+TEST_CASE("half requests and slow readers together hold what the gate may hold, and it serves on") {
+  constexpr std::size_t kMebi = std::size_t{1} << 20U;
+  Gate gate({{"a"}}, 1, kMebi, kMebi);
+  const auto held = [&] { return gate.proxy.held_bytes(); };
+  std::vector<RawClient> clients;
+  const auto begin = [&](const std::string& bytes) {
+    clients.push_back(gate.client());
+    clients.back().send(bytes);
+  };
+  SECTION("bodies, each one byte short of a small one") {
+    const std::string request = test::post("/v1/chat/completions", std::string(65'536, ' '));
+    for (int i = 0; i < 100; ++i) begin(request.substr(0, request.size() - 1));
+    REQUIRE(eventually([&] { return held() > 2 * kMebi; }));
+  }
+  SECTION("heads of many lines, each of which is eight times as large when it is read") {
+    std::string request = "POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n";
+    while (request.size() < 32'000) request += "a:\r\n";
+    for (int i = 0; i < 100; ++i) begin(request + "\r\n");
+    REQUIRE(eventually([&] { return held() > 2 * kMebi; }));
+  }
+  SECTION("answers that nobody takes") {
+    const int small = 4096;
+    for (int i = 0; i < 20; ++i) {
+      begin("");
+      ::setsockopt(clients.back().descriptor(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+      clients.back().send(chat("a", 1, false, "X-Fault: large\r\n"));
+    }
+    REQUIRE(eventually([&] { return held() > kMebi; }));
+  }
+  auto other = gate.client();
+  // The gate reads from all that have something, then from all again: now it has what was sent.
+  for (int i = 0; i < 200; ++i) CHECK(other.exchange(test::get("/health")).status == 200);
+  CHECK(held() <= 3 * kMebi);
+  CHECK_THAT(gate.ask(chat("a")), ContainsSubstring("200 OK"));
+  CHECK_THAT(gate.ask(chat("a", 50, true)), ContainsSubstring("[DONE]"));
+  clients.clear();
+  CHECK(eventually([&] { return held() == 0; }));
 }
 
 TEST_CASE("a body that trickles is given up, although a byte comes again and again") {

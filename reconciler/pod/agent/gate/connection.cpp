@@ -27,16 +27,19 @@ constexpr std::size_t kMaxHead = std::size_t{32} << 10U;
 constexpr std::size_t kMaxAnswerHead = std::size_t{64} << 10U;
 /// So much of an answer waits for a slow reader; then llama-server is not read from until it has caught up.
 constexpr std::size_t kHighWater = std::size_t{256} << 10U;
-/// A buffer larger than this is given back between two requests.
-constexpr std::size_t kKeptBuffer = std::size_t{8} << 10U;
+/// So much of what a connection holds is not counted: a usual request finds room whatever others do.
+constexpr std::size_t kUncounted = std::size_t{4} << 10U;
+/// When there is no room, so much of an answer is read once all before it has gone.
+constexpr std::size_t kTightRead = std::size_t{4} << 10U;
+/// A buffer larger than this has memory only where it was written to (M_MMAP_THRESHOLD in main.cpp).
+constexpr std::size_t kMapped = std::size_t{128} << 10U;
 
 /// Keep-alive without a request; longer than the pools of usual clients and load balancers keep theirs.
 constexpr seconds kIdle{300};
 /// A head, from its first byte; a body, for each `kBodyStep` of it: at least 17 KiB a second.
 constexpr seconds kRequestPause{30};
 constexpr std::size_t kBodyStep = std::size_t{512} << 10U;
-/// A body up to this size takes none of the room of all bodies, so that it is never refused for want of it: what these
-/// hold together is bounded by the number of connections.
+/// A body up to this size is that of a small request.
 constexpr std::size_t kSmallBody = std::size_t{64} << 10U;
 /// Of an announced length: with this part here the rest gets its addresses, and memory as it comes.
 constexpr std::size_t kBelieved = 8;
@@ -71,10 +74,8 @@ std::string chunk_of(std::string_view payload) {
   return std::string(digits.begin(), end) + "\r\n" + std::string(payload) + "\r\n";
 }
 
-void release(std::string& buffer) {
-  buffer.clear();
-  if (buffer.capacity() > kKeptBuffer) std::string().swap(buffer);
-}
+/// Thousands of idle connections keep nothing.
+void release(std::string& buffer) { std::string().swap(buffer); }
 
 }  // namespace
 
@@ -98,9 +99,20 @@ void Connection::end() {
   leave();
   delivered();
   close_server();
+  host_.count_held(std::exchange(counted_, 0), 0);
   ::close(client_);
   client_ = -1;
   host_.bury(*this);
+}
+
+void Connection::count_held() {
+  if (buried_) return;
+  // The request's head once more as it goes on, in a buffer that may be twice as large.
+  const std::size_t head = 3 * head_.capacity() + request_.lines.capacity() * sizeof(net::HeaderLine);
+  const std::size_t body = body_.capacity() > kMapped ? body_.size() : body_.capacity();
+  const std::size_t held = in_.capacity() + head + body + answer_head_.capacity() + out_.capacity();
+  const std::size_t counted = held > kUncounted ? held - kUncounted : 0;
+  host_.count_held(std::exchange(counted_, counted), counted);
 }
 
 void Connection::set_deadline(milliseconds time) { deadline_ = host_.now() + time; }
@@ -143,7 +155,7 @@ void Connection::read_client() {
   if (state_ == State::body) return take_body(bytes);
   if (in_.empty()) set_deadline(kRequestPause);
   in_.append(bytes);
-  pump();
+  if (finds_room()) pump();
 }
 
 /// Takes requests from what was read, one after the other, as long as each is answered at once.
@@ -167,6 +179,7 @@ bool Connection::take_head() {
   }
   head_ = in_.substr(0, *size);
   in_.erase(0, *size);
+  if (in_.empty()) release(in_);
   auto head = net::read_request_head(head_);
   if (!head) {
     close_after_ = true;
@@ -176,7 +189,7 @@ bool Connection::take_head() {
   request_ = std::move(*head);
   is_head_request_ = request_.method == "HEAD";
   close_after_ = !request_.keep_alive || host_.stopping();
-  begin_body();
+  if (finds_room()) begin_body();
   return true;
 }
 
@@ -195,27 +208,29 @@ void Connection::begin_body() {
   if (!buried_ && !in_.empty()) take_body(std::exchange(in_, {}));
 }
 
-/// Room for what is here of the body: what a head announces costs its client nothing, and may never come. False when
+/// Room for what is here of the request: what a head announces costs its client nothing, and may never come. False when
 /// there is none: that is answered then.
-bool Connection::reserve_body() {
-  const std::size_t more = body_.size() > kSmallBody ? body_.size() - reserved_ : 0;
-  if (host_.reserve(more)) {
-    reserved_ += more;
-    return true;
-  }
+bool Connection::finds_room() {
+  const auto before = counted_;
+  count_held();
+  const auto need = body_.size() > kSmallBody ? Need::large_request : Need::small_request;
+  if (counted_ <= before || host_.has_room(need)) return true;
   close_after_ = true;
+  release(in_);
+  release(head_);
+  request_ = {};
   respond_error(503, "too many large requests wait at this moment", "Retry-After: 1\r\n");
   return false;
 }
 
-void Connection::drop_body() {
-  release(body_);
-  host_.give_back(std::exchange(reserved_, 0));
-}
+void Connection::drop_body() { release(body_); }
 
 void Connection::take_body(std::string_view bytes) {
   std::size_t taken = 0;
   bool complete = false;
+  // The length is believed once a part of it is here: a buffer that grows by itself is there twice when it grows last.
+  const auto expected = request_.length.value_or(host_.max_body_bytes() + kReadChunk);
+  if (body_.size() + bytes.size() > expected / kBelieved) body_.reserve(expected);
   if (request_.chunked) {
     taken = body_chunks_.feed(bytes, &body_);
     complete = body_chunks_.done();
@@ -231,9 +246,7 @@ void Connection::take_body(std::string_view bytes) {
                ? respond_error(400, "not the chunked transfer coding")
                : respond_error(413, "the body is larger than " + std::to_string(host_.max_body_bytes()) + " bytes");
   }
-  if (!reserve_body()) return;
-  // The length is believed once a part of it is here: a buffer that grows by itself is there twice when it grows last.
-  if (body_.size() > request_.length.value_or(0) / kBelieved) body_.reserve(request_.length.value_or(0));
+  if (!finds_room()) return;
   if (body_.size() >= body_due_) {
     body_due_ = body_.size() + kBodyStep;
     set_deadline(kRequestPause);
@@ -339,6 +352,7 @@ void Connection::deliver(std::string_view bytes) {
   if (!bytes.empty()) {
     if (out_.empty()) set_deadline(kReaderPause);
     out_.append(bytes);
+    count_held();
   }
   if (out_.empty() && answer_complete_) return after_answer();
   watch_client();
@@ -450,7 +464,7 @@ void Connection::send_request() {
     sent_ += static_cast<std::size_t>(sent);
     if (sent_ < total) continue;
     state_ = State::answering;
-    may_try_again_ = may_try_again_ && !answer_begun_ && host_.may_keep_bodies();
+    may_try_again_ = may_try_again_ && !answer_begun_ && host_.has_room(Need::spare);
     if (!may_try_again_) drop_body();
     release(to_server_);
   }
@@ -463,16 +477,26 @@ void Connection::on_server() {
   if (!buried_ && server_ >= 0) read_server();
 }
 
+/// How much of the answer may be read now. A reader that is behind never waits for others to make room: what it has
+/// taken makes some.
+std::size_t Connection::output_room() const {
+  const std::size_t behind = out_.size() - out_at_;
+  if (host_.has_room(Need::spare)) return behind <= kHighWater ? kReadChunk : 0;
+  return behind == 0 ? kTightRead : 0;
+}
+
 void Connection::read_server() {
   constexpr int kRounds = 4;  // then the others have their turn
   std::array<char, kReadChunk> buffer;
-  for (int round = 0; round < kRounds && out_.size() - out_at_ <= kHighWater; ++round) {
-    const auto count = ::recv(server_, buffer.data(), buffer.size(), 0);
+  for (int round = 0; round < kRounds; ++round) {
+    const std::size_t room = output_room();
+    if (room == 0) break;
+    const auto count = ::recv(server_, buffer.data(), room, 0);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) break;
     if (count <= 0) return server_ended();
     consume({buffer.data(), static_cast<std::size_t>(count)});
     if (buried_ || server_ < 0) return;
-    if (static_cast<std::size_t>(count) < buffer.size()) break;
+    if (static_cast<std::size_t>(count) < room) break;
   }
   watch_server();
 }
@@ -615,7 +639,7 @@ void Connection::see_off_server() {
 void Connection::watch_server() {
   if (buried_ || server_ < 0) return;
   std::uint32_t wanted = 0;
-  if (out_.size() - out_at_ <= kHighWater) wanted |= EPOLLIN;
+  if (output_room() > 0) wanted |= EPOLLIN;
   if (state_ == State::sending) wanted |= EPOLLOUT;
   if (wanted == server_events_) return;
   const bool is_new = server_events_ == 0;

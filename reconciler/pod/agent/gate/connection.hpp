@@ -14,6 +14,15 @@ namespace agent {
 
 class Connection;
 
+/// What memory is wanted for. When the gate holds much, the first of these finds no more room, then the second.
+enum class Need {
+  /// It can be done without: an answer that its reader does not take yet, a body that is kept for a second try.
+  spare,
+  /// A request with a body of more than 64 KiB.
+  large_request,
+  small_request,
+};
+
 /// What a connection needs of the loop that runs it.
 class ConnectionHost {
  public:
@@ -35,11 +44,10 @@ class ConnectionHost {
   /// A non-blocking socket that connects to llama-server, or to the agent's own port; -1 when there is none.
   [[nodiscard]] virtual int connect(bool agent) = 0;
   [[nodiscard]] virtual std::size_t max_body_bytes() const = 0;
-  /// Room for so many more bytes of bodies, all clients together; false when there is none.
-  [[nodiscard]] virtual bool reserve(std::size_t bytes) = 0;
-  virtual void give_back(std::size_t bytes) = 0;
-  /// Bodies may stay for a second try: those that come find room all the same.
-  [[nodiscard]] virtual bool may_keep_bodies() const = 0;
+  /// A connection holds `now` bytes that count, where it held `before`.
+  virtual void count_held(std::size_t before, std::size_t now) = 0;
+  /// Whether all connections together hold little enough for this.
+  [[nodiscard]] virtual bool has_room(Need need) const = 0;
   /// Every answer closes its connection from now on, so that clients go elsewhere.
   [[nodiscard]] virtual bool stopping() const = 0;
 };
@@ -66,6 +74,8 @@ class Connection {
   void decided(const Scheduler::Decision& decision);
   /// Called about once a second.
   void tick();
+  /// Tells the host what it holds by now; after each of the above.
+  void count_held();
   /// Between two requests, with nothing of the next one here.
   [[nodiscard]] bool is_idle() const { return state_ == State::head && in_.empty() && out_.empty(); }
   /// Ends it whatever it does.
@@ -79,7 +89,7 @@ class Connection {
   void pump();
   [[nodiscard]] bool take_head();
   void begin_body();
-  [[nodiscard]] bool reserve_body();
+  [[nodiscard]] bool finds_room();
   void drop_body();
   void take_body(std::string_view bytes);
   void route();
@@ -101,6 +111,7 @@ class Connection {
   // Towards llama-server.
   void go(bool agent);
   void send_request();
+  [[nodiscard]] std::size_t output_room() const;
   void read_server();
   void consume(std::string_view bytes);
   [[nodiscard]] bool try_again();
@@ -126,13 +137,14 @@ class Connection {
   std::uint32_t client_events_ = 0;
   std::uint32_t server_events_ = 0;
   std::optional<base::SteadyTime> deadline_;
+  /// What the host was told.
+  std::size_t counted_ = 0;
 
   // The request.
   std::string in_;
   std::string head_;
   net::RequestHead request_;  // points into head_
   std::string body_;
-  std::size_t reserved_ = 0;
   /// With so much of the body here its deadline is set anew.
   std::size_t body_due_ = 0;
   std::uint64_t body_left_ = 0;

@@ -1,6 +1,7 @@
 #include "reconciler/pod/agent/gate/proxy.hpp"
 
 #include <arpa/inet.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -21,6 +22,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kTick{1'000};
+/// The allocator keeps no more than this of what connections held.
+constexpr std::size_t kKept = std::size_t{32} << 20U;
 /// llama-server closes within microseconds; this is for one that does not.
 constexpr milliseconds kFarewell{5'000};
 /// Keys in the epoll set: these two; a descriptor seen off, above `kFarewellBit`; else a connection's address with its
@@ -89,6 +92,7 @@ void Proxy::run() {
     for (auto* connection : buried_) connections_.erase(connection);
     buried_.clear();
     connection_count_ = connections_.size();
+    trim();
 
     if (!stopping_) continue;
     if (!end) {
@@ -132,6 +136,7 @@ void Proxy::handle(std::uint64_t key, std::uint32_t events) {
   } else {
     connection->on_client(events);
   }
+  connection->count_held();
 }
 
 void Proxy::accept_all() {
@@ -161,17 +166,29 @@ void Proxy::decide() {
     auto* connection = waiting->second;
     waiting_.erase(waiting);
     connection->decided(decision);
+    connection->count_held();
   }
 }
 
 void Proxy::tick() {
   next_tick_ = now() + kTick;
-  for (auto& [address, connection] : connections_) connection->tick();
+  for (auto& [address, connection] : connections_) {
+    connection->tick();
+    connection->count_held();
+  }
   std::vector<int> late;
   for (const auto& [server, farewell] : farewells_) {
     if (now() - farewell.since >= kFarewell) late.push_back(server);
   }
   for (const int server : late) end_farewell(server);
+}
+
+/// What small buffers held stays with the allocator, and would stand beside the large ones that come next.
+void Proxy::trim() {
+  most_held_ = std::max(most_held_, held_bytes_.load());
+  if (most_held_ - held_bytes_ < kKept) return;
+  ::malloc_trim(0);
+  most_held_ = held_bytes_;
 }
 
 void Proxy::see_off(int server, std::optional<Scheduler::Ticket> ticket) {
@@ -215,10 +232,18 @@ void Proxy::forget(Scheduler::Ticket ticket) {
 
 void Proxy::bury(Connection& connection) { buried_.push_back(&connection); }
 
-bool Proxy::reserve(std::size_t bytes) {
-  if (bodies_bytes_ + bytes > options_.all_bodies_bytes) return false;
-  bodies_bytes_ += bytes;
-  return true;
+void Proxy::count_held(std::size_t before, std::size_t now) { held_bytes_ = held_bytes_ - before + now; }
+
+bool Proxy::has_room(Need need) const {
+  switch (need) {
+    case Need::spare:
+      return held_bytes_ <= options_.large_bytes / 2;
+    case Need::large_request:
+      return held_bytes_ <= options_.large_bytes;
+    case Need::small_request:
+      return held_bytes_ <= options_.large_bytes + options_.small_bytes;
+  }
+  return false;
 }
 
 int Proxy::connect(bool agent) {

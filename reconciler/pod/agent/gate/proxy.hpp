@@ -27,8 +27,17 @@ class Proxy : private ConnectionHost {
     /// The agent's own port on 127.0.0.1, for /metrics.
     std::uint16_t agent_port = 8081;
     std::size_t max_body_bytes = std::size_t{64} << 20U;
-    /// All bodies over 64 KiB that are held at one time; a request for which there is no room is answered 503.
-    std::size_t all_bodies_bytes = std::size_t{128} << 20U;
+    /// What connections may hold together, of requests and answers: up to `large_bytes` with those whose body is over
+    /// 64 KiB, and `small_bytes` more with smaller ones; a request for which there is no room is answered 503. Answers
+    /// for slow readers and bodies for a second try get half of `large_bytes`; above that they pass in steps of 4 KiB.
+    /// Not counted are the first 4 KiB of each connection and those steps. So by default, of the container's 256 MiB,
+    ///
+    ///     128 MiB + 16 MiB + 4096 connections x (4 + 4 KiB, and 2 KiB for the connection itself) = 184 MiB
+    ///
+    /// at most, 8 MiB for a moment while a body's buffer grows, and 32 MiB that were given back but not yet to the
+    /// system.
+    std::size_t large_bytes = std::size_t{128} << 20U;
+    std::size_t small_bytes = std::size_t{16} << 20U;
     std::size_t max_connections = 4096;
   };
 
@@ -42,6 +51,8 @@ class Proxy : private ConnectionHost {
   [[nodiscard]] std::uint16_t port() const { return listener_.port(); }
   /// Open connections of clients. Thread-safe.
   [[nodiscard]] std::size_t connections() const { return connection_count_; }
+  /// What they hold, as far as it counts. Thread-safe.
+  [[nodiscard]] std::size_t held_bytes() const { return held_bytes_; }
 
  private:
   void run();
@@ -49,6 +60,7 @@ class Proxy : private ConnectionHost {
   void accept_all();
   void decide();
   void tick();
+  void trim();
   void end_farewell(int server);
   void handle(std::uint64_t key, std::uint32_t events);
   [[nodiscard]] int timeout_ms() const;
@@ -62,9 +74,8 @@ class Proxy : private ConnectionHost {
   [[nodiscard]] base::SteadyTime now() const override { return clock_.steady(); }
   [[nodiscard]] int connect(bool agent) override;
   [[nodiscard]] std::size_t max_body_bytes() const override { return options_.max_body_bytes; }
-  [[nodiscard]] bool reserve(std::size_t bytes) override;
-  void give_back(std::size_t bytes) override { bodies_bytes_ -= bytes; }
-  [[nodiscard]] bool may_keep_bodies() const override { return bodies_bytes_ <= options_.all_bodies_bytes / 2; }
+  void count_held(std::size_t before, std::size_t now) override;
+  [[nodiscard]] bool has_room(Need need) const override;
   [[nodiscard]] bool stopping() const override { return stopping_ || scheduler_.is_closing(); }
 
   const Options options_;
@@ -77,6 +88,7 @@ class Proxy : private ConnectionHost {
   std::atomic<bool> stopping_ = false;
   std::atomic<std::int64_t> grace_ms_ = 0;
   std::atomic<std::size_t> connection_count_ = 0;
+  std::atomic<std::size_t> held_bytes_ = 0;
 
   // Only the thread touches these.
   std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
@@ -88,7 +100,8 @@ class Proxy : private ConnectionHost {
     base::SteadyTime since;
   };
   std::unordered_map<int, Farewell> farewells_;
-  std::size_t bodies_bytes_ = 0;
+  /// The most that was held since memory was given back to the system.
+  std::size_t most_held_ = 0;
   bool decide_due_ = false;
   std::optional<base::SteadyTime> next_wakeup_;
   base::SteadyTime next_tick_;
