@@ -216,10 +216,8 @@ std::string Program::scrape() {
     metrics_.set("llmkube_router_certificate_expiry_timestamp_seconds", {},
                  static_cast<double>(certificates_->expires()));
   const auto phases = cache_->phases();
-  metrics_.clear("llmkube_router_services");
-  for (const auto& [phase, count] : phases.services) metrics_.set("llmkube_router_services", {phase}, count);
-  metrics_.clear("llmkube_router_models");
-  for (const auto& [phase, count] : phases.models) metrics_.set("llmkube_router_models", {phase}, count);
+  metrics_.replace("llmkube_router_services", {phases.services.begin(), phases.services.end()});
+  metrics_.replace("llmkube_router_models", {phases.models.begin(), phases.models.end()});
   const auto downloads = sampler_->downloads();
   std::int64_t done = 0;
   std::int64_t total = 0;

@@ -93,6 +93,14 @@ void MetricTable::set(std::string_view name, Labels label_values, double value) 
   series_of(name, label_values).value = value;
 }
 
+void MetricTable::replace(std::string_view name, const std::map<std::string, double>& by_label) {
+  const std::lock_guard lock(mutex_);
+  const auto family = families_.find(name);
+  if (family == families_.end()) misuse(name, "is no row of the table");
+  family->second.series.clear();
+  for (const auto& [label, value] : by_label) series_of(name, {label}).value = value;
+}
+
 void MetricTable::observe(std::string_view name, Labels label_values, double value) {
   const std::lock_guard lock(mutex_);
   auto& series = series_of(name, label_values);

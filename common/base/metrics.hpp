@@ -35,6 +35,8 @@ class MetricTable {
   void add(std::string_view name, Labels label_values = {}, double by = 1);
   /// Sets a gauge.
   void set(std::string_view name, Labels label_values, double value);
+  /// All series of a gauge with one label, by its value: a scrape sees those that were or these, never a part.
+  void replace(std::string_view name, const std::map<std::string, double>& by_label);
   /// One observation of a histogram.
   void observe(std::string_view name, Labels label_values, double value);
   /// Forgets all series of a gauge: before it is set anew from the present state.

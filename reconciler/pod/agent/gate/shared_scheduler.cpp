@@ -111,9 +111,8 @@ std::size_t SharedScheduler::unfinished() const {
 
 void SharedScheduler::write_metrics() {
   const std::lock_guard lock(mutex_);
-  metrics_.clear("router_agent_gate_waiting");
-  for (const auto& [model, count] : scheduler_.waiting())
-    metrics_.set("router_agent_gate_waiting", {model}, static_cast<double>(count));
+  const auto waiting = scheduler_.waiting();
+  metrics_.replace("router_agent_gate_waiting", {waiting.begin(), waiting.end()});
   metrics_.set("router_agent_gate_in_flight", {}, static_cast<double>(scheduler_.in_flight()));
   const auto counts = scheduler_.counts();
   metrics_.add("router_agent_gate_swaps_total", {}, static_cast<double>(counts.swaps - counted_.swaps));
