@@ -119,6 +119,8 @@ void Agent::run() {
     if (list_now_) continue;
 
     std::unique_lock lock(mutex_);
+    // What is heard too soon after a listing waits for the next.
+    changed_.wait_for(lock, kListAtMost - (clock_.steady() - listed_at_), [this] { return stopping_; });
     changed_.wait_for(lock, kTick, [this] { return stopping_ || heard_; });
     if (stopping_) return;
   }
@@ -157,7 +159,10 @@ void Agent::list() {
   {
     const std::lock_guard lock(mutex_);
     loading = residency_.is_loading();
-    if (stopping_) return list_now_ = false, void();
+    if (stopping_) {
+      list_now_ = false;
+      return;
+    }
     if (since >= kListAtMost) heard = std::exchange(heard_, false);
   }
   const auto interval = following_ ? options_.ask_following : !listed_ok_ || loading ? kTick : options_.ask_alone;

@@ -1,6 +1,7 @@
 #include "reconciler/pod/agent/agent.hpp"
 
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <functional>
 #include <thread>
@@ -34,6 +35,7 @@ struct Ways {
   milliseconds ask_following{3'000};
   /// For so long llama-server may say nothing.
   milliseconds silence = test::kPatience;
+  bool clock_stands = false;
 };
 
 /// The agent beside a fake llama-server, with files of its own.
@@ -55,7 +57,8 @@ struct Pod {
                                         .grace_period = kGracePeriod,
                                         .ask_alone = ways.ask_alone,
                                         .ask_following = ways.ask_following},
-                  *llama, ways.has_gate ? &scheduler : nullptr, table, clock);
+                  *llama, ways.has_gate ? &scheduler : nullptr, table,
+                  ways.clock_stands ? static_cast<const base::Clock&>(standing) : clock);
     agent->start();
   }
   ~Pod() {
@@ -103,6 +106,7 @@ struct Pod {
   }
 
   test::LeapingClock clock;
+  base::ManualClock standing;
   base::MetricTable table{agent::metric_rows()};
   fakes::LlamaServer server;
   agent::SharedScheduler scheduler;
@@ -151,6 +155,16 @@ TEST_CASE("without the event stream the same is seen by asking") {
   std::this_thread::sleep_for(milliseconds{300});
   pod.server.kill("a");
   CHECK(eventually([&] { return pod.server.loads("a") == 2; }));
+}
+
+TEST_CASE("what is heard right after a listing costs no time until the next one") {
+  Pod pod({{"a"}}, R"({"preload":[]})", {.clock_stands = true});
+  REQUIRE(eventually([&] { return pod.server.count("GET /models/sse") > 0; }));
+  const auto client = pod.chat("a", 1);
+  REQUIRE(eventually([&] { return pod.server.state("a") == "loaded"; }));
+  const auto before = std::clock();
+  std::this_thread::sleep_for(seconds{1});
+  CHECK(std::clock() - before < CLOCKS_PER_SEC / 5);
 }
 
 TEST_CASE("when all models fail the Pod is unready, and says why") {
