@@ -1,5 +1,6 @@
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -422,6 +423,31 @@ TEST_CASE("a body that is announced takes no room before it comes") {
     CHECK_THAT(gate.ask(chat("a")), ContainsSubstring("200 OK"));
     CHECK_THAT(gate.ask(test::post("/v1/chat/completions", body)), ContainsSubstring("200 OK"));
   }
+}
+
+TEST_CASE("while there is no descriptor for a new client the others lose no time, and it is served when there is one") {
+  Gate gate;
+  auto client = gate.client();
+  REQUIRE(client.exchange(test::get("/health")).status == 200);
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const int next = ::dup(0);
+  ::close(next);
+  const rlimit one_more{.rlim_cur = static_cast<rlim_t>(next) + 1, .rlim_max = before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &one_more) == 0);
+  auto late = gate.client();
+  late.send(test::get("/health"));
+  int answered = 0;
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < 1'000; ++i) {
+    if (client.exchange(test::get("/health")).status == 200) ++answered;
+  }
+  const auto took = std::chrono::steady_clock::now() - start;
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(late.connected());
+  CHECK(answered == 1'000);
+  CHECK(took < seconds{8});  // 10 ms each, were it waited for
+  CHECK(late.receive().status == 200);
 }
 
 TEST_CASE("half requests and slow readers together hold what the gate may hold, and it serves on") {

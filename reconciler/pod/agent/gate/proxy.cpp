@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "common/base/log.hpp"
 
@@ -111,7 +112,7 @@ void Proxy::run() {
 
 int Proxy::timeout_ms() const {
   std::optional<base::SteadyTime> next = next_wakeup_;
-  const bool ticks = !connections_.empty() || !farewells_.empty();
+  const bool ticks = !connections_.empty() || !farewells_.empty() || listener_paused_;
   if (ticks && (!next || next_tick_ < *next)) next = next_tick_;
   if (stopping_) return 20;
   if (!next) return -1;
@@ -143,8 +144,13 @@ void Proxy::accept_all() {
   while (true) {
     const auto accepted = net::accept_connection(listener_.descriptor());
     if (accepted.descriptor < 0) {
-      // Out of descriptors: the queue stays, and must not spin the loop.
-      if (accepted.error == EMFILE || accepted.error == ENFILE) ::usleep(10'000);
+      if (accepted.error == EMFILE || accepted.error == ENFILE || accepted.error == ENOBUFS ||
+          accepted.error == ENOMEM) {
+        // Level-triggered, it would come again at once: the next tick tries again.
+        base::log::warning("accept-failed", {{"error", base::errno_text(accepted.error)}});
+        listener_paused_ = true;
+        watch_listener(0);
+      }
       return;
     }
     if (connections_.size() >= options_.max_connections) {
@@ -156,6 +162,13 @@ void Proxy::accept_all() {
     auto* address = connection.get();
     connections_.emplace(address, std::move(connection));
   }
+}
+
+void Proxy::watch_listener(std::uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = kListener;
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, listener_.descriptor(), &event);
 }
 
 void Proxy::decide() {
@@ -172,6 +185,7 @@ void Proxy::decide() {
 
 void Proxy::tick() {
   next_tick_ = now() + kTick;
+  if (std::exchange(listener_paused_, false)) watch_listener(EPOLLIN);
   for (auto& [address, connection] : connections_) {
     connection->tick();
     connection->count_held();

@@ -58,6 +58,7 @@ class Proxy : private ConnectionHost {
   void run();
   void wake();
   void accept_all();
+  void watch_listener(std::uint32_t events);
   void decide();
   void tick();
   void trim();
@@ -102,6 +103,8 @@ class Proxy : private ConnectionHost {
   std::unordered_map<int, Farewell> farewells_;
   /// The most that was held since memory was given back to the system.
   std::size_t most_held_ = 0;
+  /// There was no memory or descriptor for a new connection.
+  bool listener_paused_ = false;
   bool decide_due_ = false;
   std::optional<base::SteadyTime> next_wakeup_;
   base::SteadyTime next_tick_;
