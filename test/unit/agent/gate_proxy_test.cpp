@@ -757,6 +757,23 @@ TEST_CASE("an error behind a loading signal ends its stream, whatever follows on
   gate.server.finish();
 }
 
+TEST_CASE("behind a loading signal an answer that its connection ends has a last chunk") {
+  Gate gate;
+  gate.scheduling.loading_signal = true;
+  gate.scheduler.configure(gate.scheduling);
+  gate.server.set_token_time(milliseconds{50});
+  auto busy = gate.client();
+  busy.send(chat("a", kEndless, true));
+  read_until(busy, "\"token\":0");
+  auto client = gate.client();
+  client.send(chat("b", 3, true, "X-Fault: until-close\r\n"));
+  read_until(client, ": waiting for the model\n\n");
+  gate.server.finish();
+  const auto answer = read_until(client, "");
+  CHECK_THAT(answer, ContainsSubstring("[DONE]"));
+  CHECK(answer.ends_with(kEnd));
+}
+
 TEST_CASE("ten thousand requests leave nothing behind") {
   Gate gate;
   gate.server.set_token_time(milliseconds{0});

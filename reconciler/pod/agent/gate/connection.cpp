@@ -597,15 +597,19 @@ void Connection::take_answer_body(std::string prefix, std::string_view bytes) {
   if (signalled_) {
     const std::string_view data = framing_ == Framing::chunked ? std::string_view(payload) : bytes;
     if (!data.empty()) deliver_chunk(data);
-    if (complete && status_ != 200) deliver_chunk("\n\n");
-    answer_complete_ = complete;
-    if (complete) deliver(kLastChunk);
+    if (complete) deliver_last_chunk();
     return;
   }
   answer_complete_ = complete;
   if (prefix.empty()) return deliver(bytes);
   prefix.append(bytes);
   deliver(prefix);
+}
+
+void Connection::deliver_last_chunk() {
+  if (status_ != 200) deliver_chunk("\n\n");
+  answer_complete_ = true;
+  deliver(kLastChunk);
 }
 
 /// llama-server closed the connection.
@@ -619,6 +623,7 @@ void Connection::server_ended() {
   if (framing_ != Framing::until_close) return end();
   leave();
   close_server();
+  if (signalled_) return deliver_last_chunk();
   answer_complete_ = true;
   if (out_.empty()) after_answer();
 }

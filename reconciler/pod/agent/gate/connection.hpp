@@ -119,7 +119,6 @@ class Connection {
   void take_answer_head(const net::ResponseHead& head);
   void take_answer_body(std::string prefix, std::string_view bytes);
   void server_ended();
-  void finish_answer();
   void close_server();
   void see_off_server();
   void watch_server();
@@ -128,6 +127,7 @@ class Connection {
   // `loadingSignal`: 200 and comments while a stream waits.
   void signal_loading();
   void deliver_chunk(std::string_view payload);
+  void deliver_last_chunk();
 
   ConnectionHost& host_;
   int client_ = -1;
