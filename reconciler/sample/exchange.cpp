@@ -137,7 +137,7 @@ class Exchange {
   /// Whether what is wanted has come, or never will: then it has ended.
   bool has_all() {
     if (!whole_) {
-      const auto head_bytes = net::head_size(received_);
+      const auto head_bytes = net::head_size(received_, std::exchange(searched_, received_.size()));
       if (!head_bytes) {
         if (received_.size() > kLargestHead) end(Answer::End::cut);
         return ended();
@@ -181,6 +181,8 @@ class Exchange {
   State state_ = State::connecting;
   std::size_t sent_ = 0;
   std::string received_;
+  /// So much of it holds no end of a head.
+  std::size_t searched_ = 0;
   std::size_t head_bytes_ = 0;
   /// Of head and body, once the head has come.
   std::optional<std::size_t> whole_;

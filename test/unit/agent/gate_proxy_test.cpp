@@ -502,6 +502,18 @@ TEST_CASE("a body that trickles is given up, although a byte comes again and aga
   CHECK_THAT(answer, ContainsSubstring("408"));
 }
 
+TEST_CASE("a head may come in any two parts, before and behind another request") {
+  Gate gate;
+  const auto request = test::get("/health");
+  auto client = gate.client();
+  for (std::size_t cut = 0; cut <= request.size(); ++cut) {
+    client.send(request + request.substr(0, cut));
+    CHECK(client.receive().status == 200);
+    client.send(request.substr(cut));
+    CHECK(client.receive().status == 200);
+  }
+}
+
 TEST_CASE("half a request does not hold the gate") {
   Gate gate;
   auto half_head = gate.client();

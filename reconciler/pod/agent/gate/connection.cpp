@@ -170,8 +170,11 @@ void Connection::pump() {
 
 /// False when the head is not there yet.
 bool Connection::take_head() {
-  const auto size = net::head_size(in_);
-  if (!size && in_.size() <= kMaxHead) return false;
+  const auto size = net::head_size(in_, std::exchange(searched_, 0));
+  if (!size && in_.size() <= kMaxHead) {
+    searched_ = in_.size();
+    return false;
+  }
   if (!size || *size > kMaxHead) {
     close_after_ = true;
     respond_error(431, "the request's head is larger than 32 KiB");

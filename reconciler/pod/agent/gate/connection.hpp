@@ -142,6 +142,8 @@ class Connection {
 
   // The request.
   std::string in_;
+  /// So much of it holds no end of a head.
+  std::size_t searched_ = 0;
   std::string head_;
   net::RequestHead request_;  // points into head_
   std::string body_;
