@@ -265,7 +265,8 @@ TEST_CASE("a llama-server that hangs makes the Pod unready, one that is busy doe
     REQUIRE(eventually([&] { return pod.ready(); }));
     pod.server.hang(true);
     CHECK(eventually([&] { return !pod.ready(); }));
-    CHECK_THAT(pod.why(), ContainsSubstring("llama-server: ") && ContainsSubstring("/models: no answer"));
+    CHECK_THAT(pod.why(),
+               ContainsSubstring("llama-server: ") && ContainsSubstring("/models: the answer took too long"));
     pod.server.hang(false);
     CHECK(eventually([&] { return pod.ready(); }));
     CHECK(pod.server.loads("a") == 1);
