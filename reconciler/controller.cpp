@@ -1,6 +1,7 @@
 #include "reconciler/controller.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <functional>
 #include <utility>
 
@@ -110,7 +111,13 @@ void Controller::work() {
 
 void Controller::pass(const Key& key) {
   const auto began = parts_.clock.steady();
-  const Outcome outcome = key.kind == Key::Kind::service ? pass_service(key) : pass_model(key);
+  Outcome outcome;
+  try {
+    outcome = key.kind == Key::Kind::service ? pass_service(key) : pass_model(key);
+  } catch (const std::exception& exception) {
+    // An object that is not as its schema says, to nlohmann: it keeps no other back, and does not end the process.
+    outcome.error = base::Error{exception.what(), key.to_string(), {}};
+  }
   const std::chrono::duration<double> took = parts_.clock.steady() - began;
   parts_.metrics.add("llmkube_router_reconcile_total", {outcome.error ? "error" : "ok"});
   parts_.metrics.observe("llmkube_router_reconcile_duration_seconds", {}, took.count());

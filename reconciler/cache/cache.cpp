@@ -100,6 +100,12 @@ struct ClusterCache::Namespace {
   NameIndex jobs_by_model;
   NameIndex fetch_pods_by_model;
 
+  [[nodiscard]] bool is_empty() const {
+    return services.empty() && models.empty() && deployments.empty() && network_services.empty() &&
+           config_maps.empty() && autoscalers.empty() && pods.empty() && jobs.empty() && fetch_pods.empty() &&
+           claims.empty();
+  }
+
   /// Calls `visit(pointer to the table, decoder)` for the resource.
   template <class Visit>
   static auto of(Resource resource, Visit visit) {
@@ -352,8 +358,10 @@ void ClusterCache::store(Resource resource, const base::JsonValue& object, Sourc
     std::optional<View> same;
     if (same_spec) {
       const std::lock_guard lock(mutex_);
-      const auto& table = (*namespaces_.at(namespace_)).*table_of;
-      if (const auto found = table.find(name); found != table.end()) same = found->second.view;
+      if (const auto slot = namespaces_.find(namespace_); slot != namespaces_.end()) {
+        const auto& table = (*slot->second).*table_of;
+        if (const auto found = table.find(name); found != table.end()) same = found->second.view;
+      }
     }
     // Outside the lock: this is the long part.
     Stored<View> now{decode_here(decode, object, settings_, same ? &*same : nullptr), read_ownership(object)};
@@ -450,6 +458,7 @@ void ClusterCache::remove(Resource resource, const base::JsonValue& object) {
     tables.erase_from_index(resource, found->second.view);
     table.erase(found);
     removed = true;
+    if (tables.is_empty()) namespaces_.erase(slot);  // namespaces come and go: previews, tests
   });
   if (removed && vanished_) vanished_(resource, namespace_, name);
   tell(concerned.keys());

@@ -2,6 +2,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "reconciler/reconcile/json_text.hpp"
 #include "reconciler/reconcile/names.hpp"
 #include "reconciler/reconcile/render.hpp"
 
@@ -50,7 +51,7 @@ json environment(const Plan& plan) {
                                  "AWS_ENDPOINT_URL_S3"};
   json env = json::array();
   for (auto& variable : passed_on(plan.spec().env)) {
-    if (std::ranges::find(kNames, variable.value("name", "")) != kNames.end()) env.push_back(std::move(variable));
+    if (std::ranges::find(kNames, text_of(variable, "name")) != kNames.end()) env.push_back(std::move(variable));
   }
   return env;
 }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "common/api/source.hpp"
+#include "reconciler/reconcile/json_text.hpp"
 #include "reconciler/reconcile/model_progress.hpp"
 #include "reconciler/reconcile/names.hpp"
 #include "reconciler/reconcile/plan.hpp"
@@ -153,12 +154,12 @@ ModelOutlook told_by(const ServiceObject& service, const std::string& model) {
   const auto list = status.find("models");
   if (list == status.end() || !list->is_array()) return told;
   for (const auto& entry : *list) {
-    if (!entry.is_object() || entry.value("name", "") != model) continue;
-    told.reason = entry.value("reason", "");
-    told.message = entry.value("message", "");
+    if (text_of(entry, "name") != model || text_of(entry, "reason").empty()) continue;
+    told.reason = text_of(entry, "reason");
+    told.message = text_of(entry, "message");
     told.state = state_of(told.reason);
-    if (entry.contains("sizeBytes"))
-      told.artifact = Artifact{{}, {}, entry.value("sizeBytes", std::int64_t{0}), entry.value("sha256", "")};
+    if (const auto size = entry.find("sizeBytes"); size != entry.end() && size->is_number_integer())
+      told.artifact = Artifact{{}, {}, size->get<std::int64_t>(), text_of(entry, "sha256")};
   }
   return told;
 }

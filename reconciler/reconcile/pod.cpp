@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "reconciler/reconcile/json_text.hpp"
 #include "reconciler/reconcile/model_progress.hpp"
 #include "reconciler/reconcile/names.hpp"
 #include "reconciler/reconcile/preset.hpp"
@@ -87,7 +88,7 @@ json environment(const Plan& plan) {
   json env = json::array();
   bool theirs = false;
   for (auto& variable : passed_on(plan.spec().env)) {
-    theirs = theirs || variable.value("name", "") == kCacheVariable;
+    theirs = theirs || text_of(variable, "name") == kCacheVariable;
     env.push_back(std::move(variable));
   }
   if (!theirs) env.insert(env.begin(), json{{"name", kCacheVariable}, {"value", kCachePath}});
@@ -99,7 +100,8 @@ json server_resources(const Plan& plan) {
   json resources = json::object();
   if (!chosen.requests.empty()) resources["requests"] = chosen.requests;
   if (!chosen.limits.empty()) resources["limits"] = chosen.limits;
-  for (const auto& claim : passed_on(plan.gpu.claims)) resources["claims"].push_back({{"name", claim.at("name")}});
+  for (const auto& claim : passed_on(plan.gpu.claims))
+    resources["claims"].push_back({{"name", text_of(claim, "name")}});
   return resources;
 }
 

@@ -7,6 +7,7 @@
 
 #include "common/base/text.hpp"
 #include "common/kube/names.hpp"
+#include "reconciler/reconcile/json_text.hpp"
 #include "reconciler/reconcile/model_progress.hpp"
 #include "reconciler/reconcile/names.hpp"
 
@@ -228,18 +229,12 @@ json with_samples_of(json status, const json& other) {
   return status;
 }
 
-std::string text_of(const json& object, std::string_view key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
-
 /// `status`, `reason` of a condition, "" when it is not there.
 std::pair<std::string, std::string> state_of_condition(const json& status, std::string_view type) {
   const auto list = status.find("conditions");
   if (list == status.end() || !list->is_array()) return {};
   for (const auto& condition : *list) {
-    if (condition.is_object() && text_of(condition, "type") == type)
-      return {text_of(condition, "status"), text_of(condition, "reason")};
+    if (text_of(condition, "type") == type) return {text_of(condition, "status"), text_of(condition, "reason")};
   }
   return {};
 }
@@ -248,7 +243,7 @@ std::string previous_state(const json& previous, const std::string& model) {
   const auto list = previous.find("models");
   if (list == previous.end() || !list->is_array()) return {};
   for (const auto& entry : *list) {
-    if (entry.is_object() && text_of(entry, "name") == model) return text_of(entry, "state");
+    if (text_of(entry, "name") == model) return text_of(entry, "state");
   }
   return {};
 }
@@ -345,7 +340,7 @@ json advertised_still(const Observed& observed, const json& previous) {
   if (models == previous.end() || !models->is_array()) return advertised;
   const json before = previous.value("advertisedModels", json::array());
   for (const auto& model : *models) {
-    const std::string name = model.is_object() ? text_of(model, "name") : std::string{};
+    const std::string name = text_of(model, "name");
     const bool was_advertised = std::ranges::find(before, json(name)) != before.end();
     const bool everywhere = std::ranges::all_of(observed.pods, [&](const auto& pod) {
       return !is_up(pod) || offers_still(observed, pod, name, was_advertised);

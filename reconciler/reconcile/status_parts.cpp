@@ -20,7 +20,7 @@ const json* condition_of(const json& status, std::string_view type) {
   const auto list = status.find("conditions");
   if (list == status.end() || !list->is_array()) return nullptr;
   for (const auto& condition : *list) {
-    if (condition.is_object() && condition.value("type", "") == type) return &condition;
+    if (text_of(condition, "type") == type) return &condition;
   }
   return nullptr;
 }
@@ -44,7 +44,8 @@ json render_conditions(const std::vector<Condition>& conditions, const json& pre
     const std::string status = condition.status ? "True" : "False";
     const auto* before = condition_of(previous, condition.type);
     std::string since = base::format_rfc3339(now);
-    if (before != nullptr && before->value("status", "") == status) since = before->value("lastTransitionTime", since);
+    if (before != nullptr && text_of(*before, "status") == status && !text_of(*before, "lastTransitionTime").empty())
+      since = text_of(*before, "lastTransitionTime");
     list.push_back({{"type", condition.type},
                     {"status", status},
                     {"reason", condition.reason},

@@ -324,4 +324,11 @@ TEST_CASE("a Model in an ephemeral cache tells what the service says of it, and 
   CHECK(decision.requeue_after == std::chrono::seconds{15});
   scene.observed.models.at("a").status = json::parse(*decision.status)["status"].dump();
   CHECK_FALSE(decide(scene).status);
+
+  SECTION("a status of wrong types says nothing") {
+    scene.observed.models.at("a").status.clear();
+    scene.observed.service.status =
+        R"({"models":[7,{"name":8},{"name":"a","reason":[],"message":{},"sizeBytes":"x","sha256":5}]})";
+    CHECK(phase_of(decide(scene)) == "Pending");
+  }
 }

@@ -778,6 +778,16 @@ TEST_CASE("models that come into one state together make one event") {
   CHECK(events.front().message.find("qwen3-7b-coder") != std::string::npos);
 }
 
+TEST_CASE("a status of wrong types is written anew") {
+  Scene scene = serving();
+  scene.observed.service.status =
+      R"({"conditions":[7,{"type":5},{"type":"Ready","status":true,"lastTransitionTime":9,"message":[]}],)"
+      R"("models":[1,{"name":2},{"name":"phi4-mini","state":3}],"advertisedModels":[4],"lastUpdated":[]})";
+  const auto status = status_of(scene.decide());
+  CHECK(condition_of(status, "Ready")["status"] == "True");
+  CHECK(condition_of(status, "Ready")["lastTransitionTime"].is_string());
+}
+
 TEST_CASE("a condition's message is cut at the schema's bound") {
   Scene scene = serving();
   scene.observed.service.mistakes = std::string(100'000, 'x');
