@@ -715,15 +715,26 @@ TEST_CASE("a stopping Pod serves what is in flight, and sends the rest away") {
   CHECK(eventually([&] { return gate.scheduler.unfinished() == 0; }));
 }
 
-TEST_CASE("with loadingSignal a waiting stream gets comments, then its answer or the error") {
-  const int exit_code = GENERATE(0, 7);
-  Gate gate({{"a"}, {"b", {}, milliseconds{500}, exit_code}, {"c"}});
+namespace {
+
+/// Streams get a signal while they wait, and all but those of model a wait: who is returned has it, until
+/// `gate.server.finish()`.
+RawClient hold_behind_signal(Gate& gate) {
   gate.scheduling.loading_signal = true;
   gate.scheduler.configure(gate.scheduling);
   gate.server.set_token_time(milliseconds{50});
   auto busy = gate.client();
   busy.send(chat("a", kEndless, true));
   read_until(busy, "\"token\":0");
+  return busy;
+}
+
+}  // namespace
+
+TEST_CASE("with loadingSignal a waiting stream gets comments, then its answer or the error") {
+  const int exit_code = GENERATE(0, 7);
+  Gate gate({{"a"}, {"b", {}, milliseconds{500}, exit_code}, {"c"}});
+  const auto busy = hold_behind_signal(gate);
   auto client = gate.client();
   client.send(chat("b", 3, true));
   auto answer = read_until(client, ": waiting for the model\n\n");
@@ -744,12 +755,7 @@ TEST_CASE("with loadingSignal a waiting stream gets comments, then its answer or
 TEST_CASE("an error behind a loading signal ends its stream, whatever follows on the connection") {
   const bool closes = GENERATE(false, true);
   Gate gate;
-  gate.scheduling.loading_signal = true;
-  gate.scheduler.configure(gate.scheduling);
-  gate.server.set_token_time(milliseconds{50});
-  auto busy = gate.client();
-  busy.send(chat("a", kEndless, true));
-  read_until(busy, "\"token\":0");
+  const auto busy = hold_behind_signal(gate);
   auto client = gate.client();
   client.send(chat("b", 3, true) + test::get("/health"));
   read_until(client, ": waiting for the model\n\n\r\n");
@@ -771,12 +777,7 @@ TEST_CASE("an error behind a loading signal ends its stream, whatever follows on
 
 TEST_CASE("behind a loading signal an answer that its connection ends has a last chunk") {
   Gate gate;
-  gate.scheduling.loading_signal = true;
-  gate.scheduler.configure(gate.scheduling);
-  gate.server.set_token_time(milliseconds{50});
-  auto busy = gate.client();
-  busy.send(chat("a", kEndless, true));
-  read_until(busy, "\"token\":0");
+  const auto busy = hold_behind_signal(gate);
   auto client = gate.client();
   client.send(chat("b", 3, true, "X-Fault: until-close\r\n"));
   read_until(client, ": waiting for the model\n\n");

@@ -126,6 +126,17 @@ TEST_CASE("only a GET, or what is marked so, is sent again after a cut") {
 }
 
 TEST_CASE("every wait ends") {
+  /// Answers with `beginning`, then a byte each 100 ms until the client hangs up.
+  const auto trickle_behind = [](std::string beginning) {
+    return [beginning = std::move(beginning)](int fd) {
+      RawServer::read_head(fd);
+      RawServer::send_text(fd, beginning);
+      while (!RawServer::has_hung_up(fd)) {
+        RawServer::send_text(fd, "x");
+        std::this_thread::sleep_for(100ms);
+      }
+    };
+  };
   net::HttpTimeouts short_waits{300ms, 300ms, 300ms, 600ms};
   const auto began = std::chrono::steady_clock::now();
   SECTION("no answer") {
@@ -133,28 +144,14 @@ TEST_CASE("every wait ends") {
     CHECK_FALSE(client_for(server.url(), short_waits)->send({.method = "POST"}));
   }
   SECTION("an answer that trickles") {
-    RawServer server([](int fd) {
-      RawServer::read_head(fd);
-      RawServer::send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
-      while (!RawServer::has_hung_up(fd)) {
-        RawServer::send_text(fd, "x");
-        std::this_thread::sleep_for(100ms);
-      }
-    });
+    RawServer server(trickle_behind("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"));
     short_waits.read = kPatience;  // each byte comes in time, all together do not
     const auto response = client_for(server.url(), short_waits)->send({.method = "POST"});
     REQUIRE_FALSE(response);
     CHECK_THAT(response.error().what, ContainsSubstring("too long"));
   }
   SECTION("a head that trickles, with each try") {
-    RawServer server([](int fd) {
-      RawServer::read_head(fd);
-      RawServer::send_text(fd, "HTTP/1.1 200 OK\r\nX-Long: ");
-      while (!RawServer::has_hung_up(fd)) {
-        RawServer::send_text(fd, "x");
-        std::this_thread::sleep_for(100ms);
-      }
-    });
+    RawServer server(trickle_behind("HTTP/1.1 200 OK\r\nX-Long: "));
     short_waits.read = kPatience;
     const auto response = client_for(server.url(), short_waits)->send({});
     REQUIRE_FALSE(response);
